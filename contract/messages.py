@@ -1,0 +1,245 @@
+"""Messages between the orchestrator and its producers, and their one encoding (MessagePack through msgspec).
+
+Orchestrator to producer: `Configure` (first, once), `Order`, `Cancel`, `Shutdown`.
+Producer to orchestrator: `Ready`, `ItemBatch`, `OrderDone`, `OrderFailed`, `LogLine`.
+
+An order ends with exactly one `OrderDone` or `OrderFailed`; its batches come before that. Times named `*_at` are
+seconds of the machine-wide monotonic clock, times named `*_s` are durations in seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from contract.errors import ChannelError, ErrorKind
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Upper bound of one encoded message. A longer one is an error of the sender, never a reason to allocate."""
+
+
+class Secret(msgspec.Struct, frozen=True, repr_omit_defaults=True):
+    """A key on its way to the process that needs it. Its text is shown by `reveal` alone, never by `repr` or `str`."""
+
+    value: str
+
+    def reveal(self) -> str:
+        """The key itself; call this only where the vendor's client is made."""
+        return self.value
+
+    def __repr__(self) -> str:
+        return "Secret('…')"
+
+    __str__ = __repr__
+
+
+class ProviderSetup(msgspec.Struct, frozen=True):
+    """One provider and model as a producer needs it.
+
+    Attributes:
+        name: Unique name within the run, e.g. `openai:gpt-5-mini`.
+        api: Which adapter in `producer/providers/` speaks to it.
+        model: The vendor's model name.
+        base_url: Address of the API, or None for the vendor's own.
+        api_key: The key, or None where none is needed.
+        connect_timeout_s: Seconds for connecting.
+        read_timeout_s: Seconds to wait for the first or a further chunk.
+        options: Adapter-specific settings (temperature, the simulated model's parameters …).
+    """
+
+    name: str
+    api: Literal["openai", "anthropic", "gemini", "simulated"]
+    model: str
+    base_url: str | None = None
+    api_key: Secret | None = None
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 60.0
+    options: dict[str, Any] = {}
+
+
+class Configure(msgspec.Struct, frozen=True, tag="configure"):
+    """First message to a producer: who it is and which providers it may be asked to use."""
+
+    producer: int
+    providers: tuple[ProviderSetup, ...]
+    log_level: str = "info"
+
+
+class Order(msgspec.Struct, frozen=True, tag="order", omit_defaults=True):
+    """Everything one LLM call needs.
+
+    Attributes:
+        id: Unique within the topic's folder, over all its runs.
+        attempt: 0 for the first try; retries keep the id.
+        provider: `ProviderSetup.name` to use.
+        topic: The user's topic, as typed.
+        size: How many items to ask for.
+        max_output_tokens: Hard limit of the answer's length.
+        mode: `explore` names what is known in the prompt; `audit` asks afresh.
+        directive: Extra direction for the prompt (a facet, a letter), or empty.
+        avoid: Items the model is asked not to repeat.
+        seed: Makes the call repeatable where the provider supports it.
+        carrier: Trace context (W3C), empty when tracing is off.
+    """
+
+    id: int
+    attempt: int
+    provider: str
+    topic: str
+    size: int
+    max_output_tokens: int
+    mode: Literal["explore", "audit"] = "explore"
+    directive: str = ""
+    avoid: tuple[str, ...] = ()
+    seed: int | None = None
+    carrier: dict[str, str] = {}
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """Stop this order's stream now; items received so far are sent, then `OrderFailed(kind=cancelled)`."""
+
+    order_id: int
+
+
+class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
+    """End the process. Open orders are cancelled first, and their end is reported."""
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True):
+    """One list item as the model gave it, cleaned of list marks.
+
+    Attributes:
+        text: The item, one line, no control characters, never empty.
+        description: What stood behind the name ("Name: description"), or empty.
+    """
+
+    text: str
+    description: str = ""
+
+
+class Refusal(msgspec.Struct, frozen=True, array_like=True):
+    """Output that the item parser did not take for an item.
+
+    Attributes:
+        text: The refused text, shortened for keeping.
+        reason: A short fixed word: `preamble`, `overlong`, `repetition`, `cut_off` …
+        count: How many in a row this stands for.
+    """
+
+    text: str
+    reason: str
+    count: int = 1
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens of one call as the provider reported them; `estimated` when we had to count characters instead."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The producer can take orders."""
+
+    pid: int
+    start_s: float
+
+
+class ItemBatch(msgspec.Struct, frozen=True, tag="items", omit_defaults=True):
+    """Items of one order, sent as they are complete.
+
+    Attributes:
+        order_id: The order they answer.
+        attempt: The attempt they came in.
+        items: In the order the model gave them.
+        refused: What the parser refused meanwhile.
+        completed_at: When the first item of this batch was complete in the producer.
+        carrier: Trace context, empty when tracing is off.
+    """
+
+    order_id: int
+    attempt: int
+    items: tuple[Item, ...]
+    refused: tuple[Refusal, ...] = ()
+    completed_at: float = 0.0
+    carrier: dict[str, str] = {}
+
+
+class OrderDone(msgspec.Struct, frozen=True, tag="done", omit_defaults=True):
+    """The call succeeded: the stream came to its end with a finish reason."""
+
+    order_id: int
+    attempt: int
+    usage: Usage | None
+    finish_reason: str
+    items: int
+    refused: int
+    time_to_first_chunk_s: float
+    duration_s: float
+
+
+class OrderFailed(msgspec.Struct, frozen=True, tag="failed", omit_defaults=True):
+    """The call failed; the items sent before are valid."""
+
+    order_id: int
+    attempt: int
+    kind: ErrorKind
+    message: str
+    items: int
+    refused: int = 0
+    usage: Usage | None = None
+    status: int | None = None
+    retry_after_s: float | None = None
+    time_to_first_chunk_s: float | None = None
+    duration_s: float = 0.0
+
+
+class LogLine(msgspec.Struct, frozen=True, tag="log"):
+    """A log record of a child, to be written by the orchestrator: one writer keeps the display whole."""
+
+    level: int
+    logger: str
+    text: str
+
+
+ToProducer = Configure | Order | Cancel | Shutdown
+FromProducer = Ready | ItemBatch | OrderDone | OrderFailed | LogLine
+
+_encoder = msgspec.msgpack.Encoder()
+_to_producer = msgspec.msgpack.Decoder(ToProducer)
+_from_producer = msgspec.msgpack.Decoder(FromProducer)
+
+
+def encode(message: ToProducer | FromProducer) -> bytes:
+    """Encode one message.
+
+    Raises:
+        ChannelError: The message is longer than `MAX_MESSAGE_BYTES` or holds text that is not valid Unicode.
+    """
+    try:
+        data = _encoder.encode(message)
+    except (UnicodeEncodeError, msgspec.MsgspecError) as error:
+        raise ChannelError(f"cannot encode a {type(message).__name__}: {error}") from error
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ChannelError(f"a {type(message).__name__} of {len(data)} bytes is over the limit")
+    return data
+
+
+def decode_to_producer(data: bytes | bytearray | memoryview) -> ToProducer:
+    """Decode a message that a producer received. Raises `ChannelError` for anything else."""
+    try:
+        return _to_producer.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ChannelError(f"not a message to a producer: {error}") from error
+
+
+def decode_from_producer(data: bytes | bytearray | memoryview) -> FromProducer:
+    """Decode a message that came from a producer. Raises `ChannelError` for anything else."""
+    try:
+        return _from_producer.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ChannelError(f"not a message from a producer: {error}") from error

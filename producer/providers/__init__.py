@@ -1,0 +1,1 @@
+"""One file a vendor behind the protocol in `base`; each imports its vendor's SDK only when it is made."""

@@ -1,0 +1,1 @@
+"""Logging (and later tracing) set-up, once for each process."""
