@@ -45,6 +45,7 @@ class ProviderSetup(msgspec.Struct, frozen=True):
         api_key: The key, or None where none is needed.
         connect_timeout_s: Seconds for connecting.
         read_timeout_s: Seconds to wait for the first or a further chunk.
+        total_timeout_s: Seconds that one call may take in all (a stream that drips for ever).
         options: Adapter-specific settings (temperature, the simulated model's parameters …).
     """
 
@@ -55,6 +56,7 @@ class ProviderSetup(msgspec.Struct, frozen=True):
     api_key: Secret | None = None
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
+    total_timeout_s: float = 600.0
     options: dict[str, Any] = {}
 
 
@@ -210,8 +212,8 @@ ToProducer = Configure | Order | Cancel | Shutdown
 FromProducer = Ready | ItemBatch | OrderDone | OrderFailed | LogLine
 
 _encoder = msgspec.msgpack.Encoder()
-_to_producer = msgspec.msgpack.Decoder(ToProducer)
-_from_producer = msgspec.msgpack.Decoder(FromProducer)
+_to_producer: msgspec.msgpack.Decoder[ToProducer] = msgspec.msgpack.Decoder(ToProducer)
+_from_producer: msgspec.msgpack.Decoder[FromProducer] = msgspec.msgpack.Decoder(FromProducer)
 
 
 def encode(message: ToProducer | FromProducer) -> bytes:

@@ -1,0 +1,107 @@
+"""The Python API: the same job as the command, for a program.
+
+::
+
+    from orchestrator import explore, stream
+
+    result = explore("Paris attractions", provider="test", iterations=2)
+    for item in stream("Paris attractions", provider="test", max_attributes=100):
+        print(item.text)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from contract.errors import UsageError
+from orchestrator.composition import Seams, built_run
+from orchestrator.events import ItemFound, Result
+from orchestrator.settings import OPTIONS, Settings, build_settings, read_environment
+
+
+class ItemStream:
+    """Items as they are found. Iterate once; `result` is there when the iteration has ended.
+
+    Leaving the iteration early (break, an exception, `close`) ends the run: all producers stop, everything found is
+    kept in the topic's folder, and a later run continues there.
+
+    Args:
+        settings: The run.
+        seams: Replacements of keys, processes, files.
+    """
+
+    def __init__(self, settings: Settings, seams: Seams) -> None:
+        self._settings = settings
+        self._seams = seams
+        self._items = self._run()
+        self.result: Result | None = None
+
+    def _run(self) -> Iterator[ItemFound]:
+        with built_run(self._settings, self._seams, progress=lambda text: None) as run:
+            try:
+                for events in run.rounds():
+                    for event in events:
+                        if isinstance(event, ItemFound):
+                            yield event
+            finally:
+                self.result = run.result()
+            if run.failure is not None:
+                raise run.failure
+
+    def __iter__(self) -> Iterator[ItemFound]:
+        return self._items
+
+    def __next__(self) -> ItemFound:
+        return next(self._items)
+
+    def close(self) -> None:
+        """End the run now."""
+        self._items.close()  # type: ignore[attr-defined] # it is a generator
+
+
+def stream(topic: str, *, seams: Seams | None = None, **settings: Any) -> ItemStream:
+    """Start exploring a topic; yields each new item as it is found.
+
+    Args:
+        topic: What to list.
+        seams: Replacements of keys, processes, files; rarely needed.
+        **settings: Fields of `Settings`: `producers`, `provider`, `iterations`, `max_attributes`, `output` …
+
+    Raises:
+        UsageError: An unknown setting, or a value out of its bounds.
+        OrchestratorError: While iterating, if the run ends by a fault; everything found before is kept.
+    """
+    seams = seams or Seams()
+    environment = read_environment(Path.cwd()) if seams.environment is None else seams.environment
+    return ItemStream(build_settings({"topic": topic, **_checked(settings)}, environment), seams)
+
+
+def explore(topic: str, *, seams: Seams | None = None, **settings: Any) -> Result:
+    """Explore a topic to the end and return what was done; the items are in `result.folder / "attributes.txt"`.
+
+    Takes the arguments of `stream`, and raises the same.
+    """
+    items = stream(topic, seams=seams, **settings)
+    for _ in items:
+        pass
+    assert items.result is not None  # noqa: S101 - the iteration has ended
+    return items.result
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """The same bounds for a program as for the command line."""
+    checked = dict(settings)
+    unknown = set(settings) - set(Settings.__struct_fields__)
+    if unknown:
+        raise UsageError(f"unknown setting {sorted(unknown)[0]!r}; known are {', '.join(Settings.__struct_fields__)}")
+    for option in OPTIONS:
+        value = settings.get(option.field)
+        if value is None:
+            continue
+        try:
+            checked[option.field] = option.convert(value if isinstance(value, Path) else str(value))  # type: ignore[arg-type]
+        except ValueError as error:
+            raise UsageError(f"{option.field}: {error}") from error
+    return checked

@@ -1,0 +1,159 @@
+"""The `orchestrator` command. Parses and dispatches; what it starts is built in `composition`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from contract.errors import ExitCode, OrchestratorError, UsageError
+from contract.version import __version__
+from orchestrator.settings import OPTIONS, Option, Settings, build_settings, read_environment
+
+_EPILOG = """\
+examples:
+  orchestrator --topic "Paris attractions" --producers 3
+  orchestrator --topic "Programming languages" --provider local --iterations 5
+  orchestrator --topic "Test topic" --producers 2 --provider test
+  orchestrator export "Paris attractions" --format csv > paris.csv
+
+Every option can be set by an environment variable or in .env: --request-size is ORCHESTRATOR_REQUEST_SIZE.
+
+exit codes: 0 done, 1 internal error, 2 usage, 3 configuration, 4 no provider usable, 5 producers cannot start,
+            6 files cannot be written, 130 interrupted (everything found is kept)
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in one line, with the usage exit code."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitCode.USAGE, f"orchestrator: {message} (see orchestrator --help)\n")
+
+
+def _type_of(option: Option) -> Callable[[str], Any]:
+    def convert(text: str) -> Any:
+        try:
+            return option.convert(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return convert
+
+
+def _default_text(option: Option) -> str:
+    default = next(field.default for field in _struct_fields(Settings) if field.name == option.field)
+    if default is None or "default" in option.help:
+        return ""
+    return f" (default: {default})"
+
+
+def _struct_fields(struct: type) -> tuple[Any, ...]:
+    import msgspec
+
+    return msgspec.structs.fields(struct)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of a run."""
+    parser = _Parser(
+        prog="orchestrator",
+        description="Lists everything there is to list about a topic, from many LLM streams, every item once.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--topic", metavar="TEXT", help="the topic to explore")
+    for option in OPTIONS:
+        flags = [option.flag, "--providers"] if option.flag == "--producers" else [option.flag]
+        parser.add_argument(
+            *flags,
+            dest=option.field,
+            metavar=option.metavar,
+            type=_type_of(option),
+            help=(option.help + _default_text(option)).replace("%", "%%"),
+        )
+    parser.add_argument(
+        "--provider-option",
+        dest="provider_options",
+        metavar="PROVIDER.NAME=VALUE",
+        action="append",
+        help="a setting of one provider, e.g. openai.temperature=0.8 or test.universe_size=500; may be repeated",
+    )
+    parser.add_argument(
+        "--price",
+        dest="prices",
+        metavar="PROVIDER:MODEL=IN,OUT",
+        action="append",
+        help="US dollars a million input and output tokens, where the price is not known; may be repeated",
+    )
+    parser.add_argument("--fresh", action="store_true", default=None, help="start anew; the earlier run is moved aside")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout, no live display")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--version", action="version", version=f"orchestrator {__version__}")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit with its code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+    except OrchestratorError as error:
+        print(f"orchestrator: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left (head, less): not an error of ours; keep the flush at exit quiet too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.DONE
+    sys.exit(code)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if arguments[:1] == ["export"]:
+        from orchestrator.export_command import run_export
+
+        return run_export(arguments[1:])
+    parsed = vars(build_parser().parse_args(arguments))
+    as_json, quiet = parsed.pop("json"), parsed.pop("quiet")
+    if parsed["topic"] is None:
+        raise UsageError(
+            'no --topic: give one, e.g. orchestrator --topic "Paris attractions"; the web mode, which will start '
+            "without a topic, is not part of this version"
+        )
+    for name in ("provider_options", "prices"):
+        parsed[name] = tuple(parsed[name]) if parsed[name] else None
+    settings = build_settings(parsed, read_environment(Path.cwd()))
+    return _run(settings, arguments, as_json=as_json, quiet=quiet)
+
+
+def _run(settings: Settings, arguments: list[str], *, as_json: bool, quiet: bool) -> int:
+    from orchestrator.composition import Seams, built_run
+    from orchestrator.reporting import choose_reporter
+    from orchestrator.signals import forwarded_signals
+
+    reporter = choose_reporter(settings, as_json=as_json, quiet=quiet, command=_again(arguments))
+    with reporter:
+        with built_run(settings, Seams(), reporter.progress) as run, forwarded_signals(run):
+            reporter.started(run)
+            for events in run.rounds():
+                reporter.round(run, events)
+            result = run.result()
+        reporter.ended(result)
+    if run.failure is not None:
+        logging.getLogger(__name__).debug("the run failed", exc_info=run.failure)
+        print(f"orchestrator: {run.failure}", file=sys.stderr)  # noqa: T201
+    return result.exit_code
+
+
+def _again(arguments: list[str]) -> str:
+    """The command that continues this run."""
+    return shlex.join(["orchestrator", *(word for word in arguments if word != "--fresh")])

@@ -1,0 +1,125 @@
+"""The composition root: builds a run from settings. The only module that knows the producer, as a spawn target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from contract.errors import ConfigurationError
+from orchestrator.api_keys import ApiKeySource, EnvironmentKeys
+from orchestrator.filesystem import FileSystem, RealFileSystem
+from orchestrator.pricing import Price, parse_prices, price_of
+from orchestrator.processes.communicator import Communicator, SocketCommunicator
+from orchestrator.processes.process_manager import ForkServerProcessManager, ProcessManager, SpawnTarget
+from orchestrator.providers import ProviderSpec, Wanted, build_specs, wanted_providers
+from orchestrator.run import Run
+from orchestrator.settings import Settings, read_environment
+from orchestrator.store import Store, folder_name
+from orchestrator.supervisor import Supervisor
+
+OUTPUT_ROOT = Path("output")
+PRODUCER = SpawnTarget("producer.main", "run")
+
+_ADAPTERS = {
+    "openai": "producer.providers.openai",
+    "local": "producer.providers.openai",
+    "anthropic": "producer.providers.anthropic",
+    "gemini": "producer.providers.gemini",
+    "test": "producer.providers.simulated",
+}
+
+
+class Seams:
+    """What can be replaced: the four seams of the design, each with its real implementation as default.
+
+    Args:
+        keys: Source of API keys; None: environment and `.env`.
+        communicator: Channels to the producers; None: socket pairs.
+        processes: Starts the producers; None: the fork server.
+        filesystem: Where files go; None: the real one.
+        environment: Variables; None: those of this process and `.env`.
+    """
+
+    def __init__(
+        self,
+        keys: ApiKeySource | None = None,
+        communicator: Communicator | None = None,
+        processes: ProcessManager | None = None,
+        filesystem: FileSystem | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.keys = keys
+        self.communicator = communicator
+        self.processes = processes
+        self.filesystem = filesystem
+        self.environment = environment
+
+
+@contextmanager
+def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None]) -> Iterator[Run]:
+    """Everything that a run needs, freed again at the end.
+
+    Args:
+        settings: What was asked for.
+        seams: Replacements.
+        progress: Told, in words, what takes long (the local model's installation).
+
+    Raises:
+        OrchestratorError: See its tree.
+    """
+    environment = read_environment(Path.cwd()) if seams.environment is None else seams.environment
+    keys = seams.keys or EnvironmentKeys(environment)
+    wanted = wanted_providers(settings, keys, environment)
+    with ExitStack() as stack:
+        processes = seams.processes or ForkServerProcessManager(PRODUCER, _preload(wanted))
+        stack.callback(processes.close)
+        processes.prepare()  # the fork server imports the vendors' SDKs while we open the store
+        communicator = seams.communicator or SocketCommunicator()
+        stack.callback(communicator.close_all)
+        specs = build_specs(wanted, settings, keys, environment, lambda: _local_endpoint(stack, progress))
+        prices = _prices(settings, specs)
+        store = Store.open(
+            settings.output or OUTPUT_ROOT / folder_name(settings.topic),
+            settings.topic,
+            identity=settings.identity,
+            filesystem=seams.filesystem or RealFileSystem(),
+            filter_name=settings.filter,
+            fresh=settings.fresh,
+            max_items=settings.max_attributes,
+        )
+        stack.callback(store.close)
+        setups = [spec.setup for spec in specs]
+        supervisor = Supervisor(settings.producers, setups, settings.log_level, communicator, processes)
+        yield Run(settings, specs, prices, store, supervisor, communicator.wake)
+
+
+def _preload(wanted: list[Wanted]) -> list[str]:
+    adapters = sorted({_ADAPTERS[entry.vendor] for entry in wanted})
+    return ["producer.preload", *adapters, "producer.preloaded"]
+
+
+def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | None]:
+    given = parse_prices(settings.prices)
+    unknown = set(given) - {spec.name for spec in specs}
+    if unknown:
+        known = ", ".join(spec.name for spec in specs)
+        raise ConfigurationError(f"--price for {', '.join(sorted(unknown))}, which is not used; this run has {known}")
+    prices = {spec.name: price_of(spec, given) for spec in specs}
+    if settings.max_cost_usd is not None:
+        for name, price in prices.items():
+            if price is None:
+                raise ConfigurationError(
+                    f"--max-cost cannot be kept: the price of {name} is not known; give it with --price {name}=INPUT,OUTPUT"
+                )
+    return prices
+
+
+def _local_endpoint(stack: ExitStack, progress: Callable[[str], None]) -> tuple[str, str, int, int]:
+    from orchestrator.local_model import LocalModelServer  # only where it is wanted
+
+    server = LocalModelServer(progress=lambda step: progress(str(step)))
+    server.ensure_installed()
+    url = server.start()
+    stack.callback(server.stop)
+    return url, server.model, server.context_tokens, server.slots

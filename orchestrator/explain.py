@@ -1,0 +1,31 @@
+"""Why a run ended, in a sentence with the figures that it rests on."""
+
+from __future__ import annotations
+
+from orchestrator.events import StopReason
+from orchestrator.limits import DRY_RESPONSES
+from orchestrator.routing import Router
+from orchestrator.settings import Settings
+
+
+def explain(reason: StopReason, settings: Settings, router: Router, failure: Exception | None) -> str:
+    """The stop reason as a sentence for the user."""
+    match reason:
+        case StopReason.ITERATIONS:
+            return f"every producer has made its {settings.iterations} requests (--iterations)"
+        case StopReason.MAX_ATTRIBUTES:
+            return f"{settings.max_attributes} items are reached (--max-attributes)"
+        case StopReason.MAX_COST:
+            return f"the next request could exceed {settings.max_cost_usd:g} USD (--max-cost)"
+        case StopReason.MAX_TIME:
+            return f"{settings.max_time_s:g} seconds are over (--max-time)"
+        case StopReason.EXHAUSTED:
+            return f"the last {DRY_RESPONSES} responses brought no new item"
+        case StopReason.NO_PROVIDER:
+            return f"no provider is left: {router.why_none()}"
+        case StopReason.INTERRUPTED:
+            return "interrupted; everything found is kept"
+        case StopReason.PRODUCERS_CANNOT_START | StopReason.STORAGE:
+            return str(failure)
+        case _:
+            return "the caller stopped"

@@ -1,0 +1,292 @@
+"""The order desk: which orders are open, which wait for another try, what each has brought.
+
+An order is one response that we want. It may take several attempts, with several providers and producers; what an
+attempt brought before it failed is kept, and the next one asks for the rest only.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from contract.errors import ErrorKind
+from contract.messages import Order, OrderDone, OrderFailed, Usage
+from orchestrator.limits import Budget
+from orchestrator.planner import Known, avoid_budget_tokens, avoid_list, build_order, order_seed
+from orchestrator.pricing import Price
+from orchestrator.retry import back_off_s, may_retry
+from orchestrator.routing import ProviderState, Router
+from orchestrator.settings import Settings
+from orchestrator.store import Store
+from orchestrator.supervisor import Producer, Supervisor
+
+log = logging.getLogger(__name__)
+
+_AVOID_CANDIDATES = 400
+"""Items that are looked at for an avoid-list; more never fit."""
+
+
+class OpenOrder:
+    """An order from its first attempt to its end."""
+
+    def __init__(self, provider: ProviderState, size: int) -> None:
+        self.id = 0
+        self.provider = provider
+        self.size = size
+        self.attempt = 0
+        self.producer = -1
+        self.new = 0
+        self.duplicate = 0
+        self.received: dict[str, None] = {}
+        self.prompt_share = 1.0
+        self.usage: Usage | None = None
+        self.cost_usd: float | None = 0.0
+
+    @property
+    def missing(self) -> int:
+        """Items that the next attempt has to ask for: what was paid for once is not asked for again."""
+        return max(0, self.size - len(self.received))
+
+    def add_usage(self, usage: Usage | None, cost_usd: float | None) -> None:
+        """Sum up over the attempts."""
+        if usage is not None:
+            old = self.usage or Usage()
+            self.usage = Usage(
+                input_tokens=old.input_tokens + usage.input_tokens,
+                output_tokens=old.output_tokens + usage.output_tokens,
+                cached_input_tokens=old.cached_input_tokens + usage.cached_input_tokens,
+                reasoning_tokens=old.reasoning_tokens + usage.reasoning_tokens,
+                estimated=old.estimated or usage.estimated,
+            )
+        self.cost_usd = None if self.cost_usd is None or cost_usd is None else self.cost_usd + cost_usd
+
+
+class OrderDesk:
+    """Gives orders to producers and decides what becomes of the failed ones.
+
+    Args:
+        settings: Sizes, limits and attempts.
+        router: Chooses the provider.
+        budget: Money.
+        prices: Price by provider name, None where unknown.
+        store: Issues and ends orders, knows the avoid-list's candidates.
+        supervisor: Carries orders to the producers.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        router: Router,
+        budget: Budget,
+        prices: Mapping[str, Price | None],
+        store: Store,
+        supervisor: Supervisor,
+        clock: Callable[[], float],
+    ) -> None:
+        self.open: dict[int, OpenOrder] = {}
+        self.money_ran_out = False
+        self._settings = settings
+        self._router = router
+        self._budget = budget
+        self._prices = prices
+        self._store = store
+        self._supervisor = supervisor
+        self._clock = clock
+        self._issued = [0] * settings.producers
+        self._waiting: list[tuple[float, int, OpenOrder]] = []
+        self._sequence = itertools.count()
+        self._rng = random.Random(settings.seed)  # noqa: S311 - jitter, not cryptography
+
+    # --- giving --------------------------------------------------------------------------------------------
+
+    def give_orders(self, share_new: float | None) -> None:
+        """Fill the producers' free slots: retries first, one order for each free producer in turn.
+
+        Args:
+            share_new: Share of new items lately, None where nothing is known yet.
+        """
+        self.money_ran_out = False
+        given = True
+        while given:
+            free = [
+                producer
+                for producer in self._supervisor.producers
+                if producer.ready and len(producer.open_orders) < self._settings.concurrency
+            ]
+            free.sort(key=lambda producer: len(producer.open_orders))
+            given = False
+            for producer in free:
+                given |= self._give_one(producer, share_new)
+
+    def _give_one(self, producer: Producer, share_new: float | None) -> bool:
+        retry = bool(self._waiting) and self._waiting[0][0] <= self._clock()
+        if not retry and not self._wants_more(producer, share_new):
+            return False
+        state = self._router.choose()
+        if state is None:
+            return False
+        order = heapq.heappop(self._waiting)[2] if retry else OpenOrder(state, self._settings.request_size)
+        order.provider = state
+        price = self._prices[state.spec.name]
+        message = self._message(order)
+        if not self._budget.affords(message, price):
+            self.money_ran_out = True
+            if retry:
+                self.close(order, "failed", ErrorKind.CANCELLED)
+            return False
+        if not retry:
+            order.id = self._store.issue_order(
+                provider=state.spec.vendor,
+                model=state.spec.setup.model,
+                mode="explore",
+                size=order.size,
+                producer=producer.index,
+            )
+            self._issued[producer.index] += 1
+            seed = order_seed(self._settings.seed, order.id, order.attempt)
+            message = msgspec.structs.replace(message, id=order.id, seed=seed)
+        self._budget.reserve(message, price)
+        order.producer = producer.index
+        state.in_flight += 1
+        self.open[order.id] = order
+        self._supervisor.give(producer, message)
+        return True
+
+    def _wants_more(self, producer: Producer, share_new: float | None) -> bool:
+        limit = self._settings.iterations
+        if limit is not None and self._issued[producer.index] >= limit:
+            return False
+        target = self._settings.max_attributes
+        if target is None or not self.open:
+            return True
+        # Near the wanted number, what is in flight will do: more would be bought for nothing.
+        expected = len(self.open) * self._settings.request_size * max(0.1, 1.0 if share_new is None else share_new)
+        return self._store.totals().unique + expected < target
+
+    def _message(self, order: OpenOrder) -> Order:
+        spec = order.provider.spec
+        known = Known(self._store.most_repeated(_AVOID_CANDIDATES), self._store.newest(_AVOID_CANDIDATES))
+        budget = int(avoid_budget_tokens(self._settings.avoid_share, spec) * order.prompt_share)
+        return build_order(
+            order_id=order.id,
+            attempt=order.attempt,
+            topic=self._settings.topic,
+            size=order.missing,
+            spec=spec,
+            avoid=avoid_list(known, budget, first=order.received),
+            seed=self._settings.seed,
+        )
+
+    @property
+    def iterations_done(self) -> bool:
+        """Whether every producer has made the requests that it may make."""
+        limit = self._settings.iterations
+        return limit is not None and all(issued >= limit for issued in self._issued)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is open and nothing waits."""
+        return not self.open and not self._waiting
+
+    @property
+    def next_retry_at(self) -> float | None:
+        """When the next waiting order is due."""
+        return self._waiting[0][0] if self._waiting else None
+
+    # --- taking back ---------------------------------------------------------------------------------------
+
+    def took(self, order_id: int, texts: Iterable[str], new: int, duplicate: int) -> None:
+        """Note what an open order has brought."""
+        order = self.open[order_id]
+        order.received.update(dict.fromkeys(texts))
+        order.new += new
+        order.duplicate += duplicate
+
+    def answered(self, message: OrderDone, cost_usd: float | None) -> OpenOrder:
+        """An order's call came to its end."""
+        order = self._take(message.order_id, message.usage, cost_usd)
+        order.provider.on_success()
+        self.close(order, "done", None, message)
+        return order
+
+    def failed(
+        self, message: OrderFailed, cost_usd: float | None, *, retry: bool
+    ) -> tuple[OpenOrder, float | None, str | None]:
+        """An order's call failed.
+
+        Args:
+            message: How.
+            cost_usd: What it cost all the same.
+            retry: Whether the run goes on, so that another attempt makes sense.
+
+        Returns:
+            The order, seconds until its next attempt or None, and the provider's name if this disabled it.
+        """
+        order = self._take(message.order_id, message.usage, cost_usd)
+        state = order.provider
+        before = state.disabled
+        state.on_failure(message.kind, message.message, message.retry_after_s, self._clock())
+        disabled = state.spec.name if state.disabled is not None and before is None else None
+        if message.kind is ErrorKind.CONTEXT_OVERFLOW:
+            order.prompt_share /= 2
+        if order.missing == 0 and order.received:
+            self.close(order, "done", None, message)  # everything asked for had come before the stream broke
+            return order, None, disabled
+        if (
+            not retry
+            or self._router.exhausted
+            or not may_retry(message.kind, order.attempt, self._settings.max_attempts)
+        ):
+            self.close(order, "failed", message.kind, message)
+            return order, None, disabled
+        elsewhere = message.kind.disables_provider  # nothing to wait for: another provider takes it
+        wait = 0.0 if elsewhere else back_off_s(order.attempt, self._own_pause(message), self._rng)
+        order.attempt += 0 if elsewhere else 1
+        heapq.heappush(self._waiting, (self._clock() + wait, next(self._sequence), order))
+        return order, wait, disabled
+
+    def _own_pause(self, message: OrderFailed) -> float | None:
+        """A pause that the order must keep itself: with several providers only the one that asked for it pauses."""
+        alone = sum(state.disabled is None for state in self._router.states.values()) <= 1
+        return message.retry_after_s if alone else None
+
+    def _take(self, order_id: int, usage: Usage | None, cost_usd: float | None) -> OpenOrder:
+        order = self.open.pop(order_id)
+        order.provider.in_flight -= 1
+        order.add_usage(usage, cost_usd)
+        self._budget.settle(order_id, cost_usd)
+        return order
+
+    def close(
+        self, order: OpenOrder, state: str, error: ErrorKind | None, message: OrderDone | OrderFailed | None = None
+    ) -> None:
+        """Write an order's end."""
+        self._store.end_order(
+            order.id,
+            state=state,
+            attempts=order.attempt + 1,
+            usage=order.usage,
+            cost_usd=order.cost_usd,
+            error=error,
+            time_to_first_chunk_s=None if message is None else message.time_to_first_chunk_s,
+            duration_s=None if message is None else message.duration_s,
+        )
+
+    def drop_waiting(self) -> None:
+        """Give up every order that waits for another attempt."""
+        while self._waiting:
+            self.close(heapq.heappop(self._waiting)[2], "failed", ErrorKind.CANCELLED)
+
+    def abandon(self) -> None:
+        """The run ends: close whatever is left."""
+        self.drop_waiting()
+        orders: Sequence[OpenOrder] = list(self.open.values())
+        self.open.clear()
+        for order in orders:
+            self.close(order, "interrupted", ErrorKind.CANCELLED)

@@ -1,0 +1,102 @@
+"""What to ask next: fills an order's contents. Which provider gets it is `routing`'s part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from contract.messages import Order
+from orchestrator.providers import ProviderSpec
+
+_CHARS_PER_TOKEN = 4
+_TOKENS_PER_ITEM = 16
+"""Room for one item in the answer; names take 3 to 8 tokens, descriptions that nobody asked for some more."""
+_TOKENS_BASE = 400
+"""Room for what stands around the items, and for a little thinking."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the store offers for the avoid-list, best first."""
+
+    most_repeated: Sequence[str]
+    newest: Sequence[str]
+
+
+def avoid_list(known: Known, budget_tokens: int, first: Iterable[str] = ()) -> tuple[str, ...]:
+    """Known items that fit the budget: `first`, then the most repeated and the newest in turn.
+
+    The most repeated are what the model would say again most likely; the newest are what the other producers have
+    just found.
+
+    Args:
+        known: Candidates.
+        budget_tokens: What the list may cost; a token is taken as 4 characters, and one more for each line end.
+        first: Items that must come before all others (what this very order has brought already).
+    """
+    chosen: dict[str, None] = {}
+    left = budget_tokens
+    for text in _alternate(first, known.most_repeated, known.newest):
+        if text in chosen:
+            continue
+        cost = len(text) // _CHARS_PER_TOKEN + 2
+        if cost > left:
+            break
+        chosen[text] = None
+        left -= cost
+    return tuple(chosen)
+
+
+def _alternate(first: Iterable[str], left: Sequence[str], right: Sequence[str]) -> Iterable[str]:
+    yield from first
+    for index in range(max(len(left), len(right))):
+        if index < len(left):
+            yield left[index]
+        if index < len(right):
+            yield right[index]
+
+
+def max_output_tokens(size: int, spec: ProviderSpec) -> int:
+    """Hard limit of the answer, within half of the model's context."""
+    return min(_TOKENS_BASE + _TOKENS_PER_ITEM * size, max(64, spec.context_tokens // 2))
+
+
+def avoid_budget_tokens(share: float, spec: ProviderSpec) -> int:
+    """Tokens that the avoid-list may take."""
+    return int(share * spec.context_tokens)
+
+
+def order_seed(seed: int | None, order_id: int, attempt: int) -> int | None:
+    """A seed for one call: the same for the same run seed, order and attempt; another for each of them."""
+    if seed is None:
+        return None
+    return (seed * 1_000_003 + order_id * 8_191 + attempt) % 2**31
+
+
+def build_order(
+    *,
+    order_id: int,
+    attempt: int,
+    topic: str,
+    size: int,
+    spec: ProviderSpec,
+    avoid: tuple[str, ...],
+    seed: int | None,
+) -> Order:
+    """Put an order together."""
+    return Order(
+        id=order_id,
+        attempt=attempt,
+        provider=spec.name,
+        topic=topic,
+        size=size,
+        max_output_tokens=max_output_tokens(size, spec),
+        avoid=avoid,
+        seed=order_seed(seed, order_id, attempt),
+    )
+
+
+def estimated_input_tokens(order: Order) -> int:
+    """Tokens of the prompt, guessed high (3 characters a token, and the instruction): for reserving money."""
+    chars = 600 + len(order.topic) * 2 + sum(len(text) + 1 for text in order.avoid)
+    return chars // 3

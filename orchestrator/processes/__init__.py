@@ -1,0 +1,1 @@
+"""The seams to other processes: channels, process management, and the supervisor above both."""

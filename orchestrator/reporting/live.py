@@ -1,0 +1,180 @@
+"""The live display on a terminal (rich). Drawn by the run's own loop, a few times a second: no thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.events import Result, RunEvent
+from orchestrator.reporting.base import count, log_event, money, span, summary_lines
+from orchestrator.run import Run
+from orchestrator.settings import Settings
+from telemetry.logs import set_up_logging
+
+_EVERY_S = 0.25
+_MOST_PRODUCER_ROWS = 12
+
+
+class _LogAbove(logging.Handler):
+    """Log lines scroll by above the live display."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else "dim"
+        stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
+        self._console.print(Text(f"{stamp} {record.getMessage()}", style=style))
+
+
+class LiveReporter:
+    """Figures, producers, providers and the newest items, redrawn in place; the summary stays."""
+
+    def __init__(self, settings: Settings, command: str) -> None:
+        self._settings = settings
+        self._command = command
+        self._console = Console(highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        set_up_logging(self._settings.log_level, [_LogAbove(self._console)])
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the terminal back whatever happened."""
+        self._live.stop()
+
+    def progress(self, text: str) -> None:
+        """Show what takes long in place of the figures."""
+        self._live.update(Panel(Text(text), title=Text(self._settings.topic), border_style="dim"), refresh=True)
+
+    def started(self, run: Run) -> None:
+        """First picture."""
+        self._live.update(self._picture(run), refresh=True)
+
+    def round(self, run: Run, events: Sequence[RunEvent]) -> None:
+        """Log what matters; redraw when it is time."""
+        for event in events:
+            log_event(event)
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _EVERY_S
+            self._live.update(self._picture(run), refresh=True)
+
+    def ended(self, result: Result) -> None:
+        """Replace the display by the summary."""
+        self._live.update(Text(""), refresh=True)
+        self._live.stop()
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim")
+        table.add_column(overflow="fold")
+        for name, text in summary_lines(result, self._command):
+            table.add_row(name, Text(text, style="bold" if name == "items" else ""))
+        self._console.print(Text(result.topic, style="bold"))
+        self._console.print(table)
+
+    # --- the picture ---------------------------------------------------------------------------------------
+
+    def _picture(self, run: Run) -> RenderableType:
+        state = "running"
+        if run.stop_reason is not None:
+            state = f"finishing {len(run.desk.open)} open responses – Ctrl-C again ends at once"
+        body: list[RenderableType] = [self._figures(run), Text("")]
+        body += [self._providers(run), Text(""), self._producers(run)]
+        newest = self._newest(run)
+        if newest is not None:
+            body += [Text(""), newest]
+        return Panel(
+            Group(*body),
+            title=Text(run.settings.topic, style="bold"),
+            subtitle=Text(f"{state} · {span(run.stats.elapsed_s)}"),
+            border_style="cyan",
+        )
+
+    def _figures(self, run: Run) -> RenderableType:
+        stats = run.stats
+        grid = Table.grid(expand=True)
+        names = ("unique items", "new a minute", "new lately", "calls", "tokens", "cost")
+        for _ in names:
+            grid.add_column(justify="center")
+        values = (
+            count(run.store.totals().unique),
+            f"{stats.items_per_minute:,.0f}",
+            "–" if stats.share_new is None else f"{stats.share_new:.0%}",
+            count(stats.calls) + (f" ({count(stats.failures)} failed)" if stats.failures else ""),
+            count(stats.input_tokens + stats.output_tokens),
+            money(stats.cost_usd),
+        )
+        grid.add_row(*(Text(value, style="bold") for value in values))
+        grid.add_row(*(Text(name, style="dim") for name in names))
+        return grid
+
+    def _providers(self, run: Run) -> RenderableType:
+        table = Table(expand=True, box=None, header_style="dim", pad_edge=False)
+        table.add_column("provider", ratio=2, overflow="ellipsis", no_wrap=True)
+        for name in ("state", "open", "calls", "new", "known", "tokens", "cost"):
+            table.add_column(name, justify="right" if name != "state" else "left", no_wrap=True)
+        for name, figures in run.stats.providers.items():
+            state = run.router.states[name]
+            words = (
+                Text("off", style="red")
+                if state.disabled is not None
+                else Text("waiting", style="yellow")
+                if state.paused_until > time.monotonic()
+                else Text("ok", style="green")
+            )
+            table.add_row(
+                Text(name),
+                words,
+                count(state.in_flight),
+                count(figures.calls),
+                count(figures.new),
+                count(figures.duplicate),
+                count(figures.input_tokens + figures.output_tokens),
+                money(figures.cost_usd),
+            )
+        return table
+
+    def _producers(self, run: Run) -> RenderableType:
+        table = Table(expand=True, box=None, header_style="dim", pad_edge=False)
+        table.add_column("producer", ratio=2, no_wrap=True)
+        for name in ("state", "open", "calls", "new", "known"):
+            table.add_column(name, justify="right" if name != "state" else "left", no_wrap=True)
+        producers = run.supervisor.producers
+        for producer in producers[:_MOST_PRODUCER_ROWS]:
+            figures = run.stats.producers[producer.index]
+            state = "starting" if not producer.ready else "asking" if producer.open_orders else "idle"
+            restarts = f" (replaced {producer.restarts}×)" if producer.restarts else ""
+            table.add_row(
+                Text(f"{producer.index + 1} · pid {producer.pid or '–'}{restarts}"),
+                Text(state, style="green" if state == "asking" else "dim"),
+                count(len(producer.open_orders)),
+                count(figures.calls),
+                count(figures.new),
+                count(figures.duplicate),
+            )
+        if len(producers) > _MOST_PRODUCER_ROWS:
+            table.add_row(Text(f"… and {len(producers) - _MOST_PRODUCER_ROWS} more", style="dim"))
+        return table
+
+    def _newest(self, run: Run) -> RenderableType | None:
+        latest = list(run.stats.latest)
+        if not latest:
+            return None
+        text = Text("newest  ", style="dim", no_wrap=False)
+        text.append(" · ".join(reversed(latest)), style="none")
+        text.truncate(max(20, (self._console.width - 6) * 3), overflow="ellipsis")
+        return text

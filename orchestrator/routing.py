@@ -1,0 +1,129 @@
+"""Which provider gets the next order: weights, rate limits, circuit breakers.
+
+Each provider has a limit of requests in flight that follows its answers (additive increase, multiplicative decrease,
+as TCP does: Chiu & Jain 1989), a pause that a 429 asks for, and a circuit breaker: after several failures in a row it
+is asked again only now and then, one request at a time. A provider that refuses us for good is disabled; one that never
+answered is given up after `GIVE_UP_FAILURES`, any other after `GIVE_UP_S` without success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from contract.errors import ErrorKind
+from orchestrator.providers import ProviderSpec
+from orchestrator.retry import MAX_RETRY_AFTER_S
+
+BREAKER_FAILURES = 4
+BREAKER_FIRST_S = 1.0
+BREAKER_MAX_S = 30.0
+GIVE_UP_FAILURES = 8
+GIVE_UP_S = 300.0
+_UNLIMITED = 1e9
+
+
+class ProviderState:
+    """What is known of one provider now."""
+
+    def __init__(self, spec: ProviderSpec) -> None:
+        self.spec = spec
+        self.in_flight = 0
+        self.limit = float(spec.max_in_flight or _UNLIMITED)
+        self.paused_until = 0.0
+        self.failures_in_row = 0
+        self.failing_since: float | None = None
+        self.succeeded = False
+        self.disabled: str | None = None
+        self._breaker_s = BREAKER_FIRST_S
+        self._credit = 0.0
+
+    @property
+    def broken(self) -> bool:
+        """Whether the circuit is open: only a single probe is let through at a time."""
+        return self.failures_in_row >= BREAKER_FAILURES
+
+    def available(self, now: float) -> bool:
+        """Whether it may get an order now."""
+        if self.disabled is not None or now < self.paused_until:
+            return False
+        return self.in_flight < (1 if self.broken else max(1, int(self.limit)))
+
+    def on_success(self) -> None:
+        """A call came to its end."""
+        self.failures_in_row = 0
+        self.failing_since = None
+        self.succeeded = True
+        self._breaker_s = BREAKER_FIRST_S
+        ceiling = float(self.spec.max_in_flight or _UNLIMITED)
+        self.limit = min(ceiling, self.limit + 1.0 / max(1.0, self.limit))
+
+    def on_failure(self, kind: ErrorKind, message: str, retry_after_s: float | None, now: float) -> None:
+        """A call failed."""
+        if kind in (ErrorKind.CANCELLED, ErrorKind.PROCESS_CRASH, ErrorKind.CONTEXT_OVERFLOW):
+            return  # says nothing about the provider's health
+        if kind.disables_provider:
+            self.disabled = message
+            return
+        if kind in (ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED):
+            # Every call that was in flight reports the same jam: shrink once for each, but from what is really used.
+            self.limit = max(1.0, min(self.limit, self.in_flight + 1) * 0.5)
+        if retry_after_s is not None:
+            self.paused_until = max(self.paused_until, now + min(retry_after_s, MAX_RETRY_AFTER_S))
+        if self.failing_since is None:
+            self.failing_since = now
+        if kind is not ErrorKind.RATE_LIMITED:  # a provider that says "slow down" is not a broken one
+            self.failures_in_row += 1
+        if self.broken:
+            self.paused_until = max(self.paused_until, now + self._breaker_s)
+            self._breaker_s = min(BREAKER_MAX_S, self._breaker_s * 2)
+        self._give_up(message, now)
+
+    def _give_up(self, message: str, now: float) -> None:
+        never = not self.succeeded and self.failures_in_row >= GIVE_UP_FAILURES
+        gone = self.failing_since is not None and now - self.failing_since >= GIVE_UP_S
+        if never or gone:
+            self.disabled = f"given up without an answer; last: {message}"
+
+
+class Router:
+    """Chooses among providers.
+
+    Args:
+        specs: The providers of the run.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, specs: Sequence[ProviderSpec], clock: Callable[[], float]) -> None:
+        self.states = {spec.name: ProviderState(spec) for spec in specs}
+        self._clock = clock
+
+    def choose(self) -> ProviderState | None:
+        """The provider for the next order, or None where all must wait. Smooth weighted round robin (as in nginx)."""
+        now = self._clock()
+        available = [state for state in self.states.values() if state.available(now)]
+        if not available:
+            return None
+        for state in available:
+            state._credit += state.spec.weight
+        best = max(available, key=lambda state: state._credit)
+        best._credit -= sum(state.spec.weight for state in available)
+        return best
+
+    def next_change_s(self) -> float | None:
+        """Seconds until a paused provider is available again, or None where none is paused."""
+        now = self._clock()
+        waits = [
+            state.paused_until - now
+            for state in self.states.values()
+            if state.disabled is None and state.paused_until > now
+        ]
+        return min(waits) if waits else None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every provider is disabled."""
+        return all(state.disabled is not None for state in self.states.values())
+
+    def why_none(self) -> str:
+        """What disabled each provider, for the user."""
+        return "; ".join(f"{name}: {state.disabled}" for name, state in self.states.items())

@@ -1,0 +1,301 @@
+"""The producers' lives: started, replaced when they die, ended together. Knows nothing of what orders mean."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from contract.errors import ProducerStartError
+from contract.messages import (
+    Cancel,
+    Configure,
+    FromProducer,
+    ItemBatch,
+    LogLine,
+    Order,
+    OrderDone,
+    OrderFailed,
+    ProviderSetup,
+    Ready,
+    Shutdown,
+    ToProducer,
+)
+from orchestrator.processes.communicator import Closed, Communicator
+from orchestrator.processes.process_manager import ProcessHandle, ProcessManager
+from telemetry.logs import TRACE
+
+log = logging.getLogger(__name__)
+
+MAX_FAILED_STARTS = 3
+"""Starts in a row that may end before `Ready`; then the fault is not the process's."""
+READY_TIMEOUT_S = 60.0
+HANG_GRACE_S = 30.0
+"""Seconds beyond the providers' own time-outs after which a silent producer with open orders is taken for hung."""
+_RESTART_BASE_S = 0.1
+_RESTART_CAP_S = 5.0
+_REAP_S = 0.5
+_TERMINATE_S = 1.0
+
+
+class Producer:
+    """One producer slot; the process in it may be replaced."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.channel: int | None = None
+        self.handle: ProcessHandle | None = None
+        self.ready = False
+        self.open_orders: dict[int, float] = {}
+        self.last_heard = 0.0
+        self.restarts = 0
+        self.restart_at: float | None = None
+        self._deaths_in_row = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while there is a process."""
+        return self.handle.pid if self.handle is not None else None
+
+    def died(self, now: float) -> None:
+        """Forget the process; plan its replacement, later each time that one dies without having done anything."""
+        self.channel = None
+        self.handle = None
+        self.ready = False
+        self.open_orders.clear()
+        self.restarts += 1
+        delay = 0.0 if self._deaths_in_row == 0 else min(_RESTART_CAP_S, _RESTART_BASE_S * 2**self._deaths_in_row)
+        self._deaths_in_row += 1
+        self.restart_at = now + delay
+
+    def proved(self) -> None:
+        """It finished an order: its next death is a first one again."""
+        self._deaths_in_row = 0
+
+
+class Became(msgspec.Struct, frozen=True):
+    """A producer is ready for orders."""
+
+    producer: int
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A producer sent something about an order."""
+
+    producer: int
+    message: ItemBatch | OrderDone | OrderFailed
+
+
+class Died(msgspec.Struct, frozen=True):
+    """A producer process ended by itself or was killed.
+
+    Attributes:
+        orders: Orders it had not ended.
+        exit_code: As `ProcessHandle.exit_code`.
+        why: In words, for the log.
+    """
+
+    producer: int
+    orders: tuple[int, ...]
+    exit_code: int | None
+    why: str
+
+
+Happening = Became | Said | Died
+
+
+class Supervisor:
+    """Keeps N producers alive.
+
+    Args:
+        count: How many.
+        setups: What each is configured with.
+        log_level: Level of the children's logs.
+        communicator: Channels.
+        processes: Starts and ends the processes.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        setups: Sequence[ProviderSetup],
+        log_level: str,
+        communicator: Communicator,
+        processes: ProcessManager,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.producers = [Producer(index) for index in range(count)]
+        self._configure_providers = tuple(setups)
+        self._log_level = log_level
+        self._communicator = communicator
+        self._processes = processes
+        self._clock = clock
+        self._by_channel: dict[int, Producer] = {}
+        self._failed_starts = 0
+        self._silence_s = HANG_GRACE_S + max(
+            (min(setup.total_timeout_s, setup.read_timeout_s + setup.connect_timeout_s) for setup in setups),
+            default=0.0,
+        )
+
+    def start_all(self) -> None:
+        """Start every producer. Raises `ProducerStartError`."""
+        for producer in self.producers:
+            self._start(producer)
+
+    def _start(self, producer: Producer) -> None:
+        channel, endpoint = self._communicator.open()
+        try:
+            producer.handle = self._processes.start(f"producer-{producer.index}", endpoint)
+        except ProducerStartError:
+            self._communicator.close(channel)
+            raise
+        self._communicator.started(channel)
+        producer.channel = channel
+        producer.restart_at = None
+        producer.last_heard = self._clock()
+        self._by_channel[channel] = producer
+        self._send(
+            producer,
+            Configure(producer=producer.index, providers=self._configure_providers, log_level=self._log_level),
+        )
+
+    def _send(self, producer: Producer, message: ToProducer) -> None:
+        if producer.channel is not None:
+            log.log(TRACE, "to producer %d: %r", producer.index, message)
+            self._communicator.send(producer.channel, message)
+
+    def give(self, producer: Producer, order: Order) -> None:
+        """Send an order to a ready producer."""
+        now = self._clock()
+        if not producer.open_orders:
+            producer.last_heard = now
+        producer.open_orders[order.id] = now
+        self._send(producer, order)
+
+    def cancel(self, order_ids: Sequence[int]) -> None:
+        """Ask the producers to stop these orders' streams."""
+        wanted = set(order_ids)
+        for producer in self.producers:
+            for order_id in wanted & producer.open_orders.keys():
+                self._send(producer, Cancel(order_id))
+
+    def receive(self, timeout_s: float) -> list[Happening]:
+        """Wait for news, at most `timeout_s`; replace what has died. Raises `ProducerStartError`."""
+        happenings: list[Happening] = []
+        for channel, message in self._communicator.receive(timeout_s):
+            producer = self._by_channel.get(channel)
+            if producer is None:
+                continue
+            if isinstance(message, Closed):
+                happenings.append(self._bury(producer, channel, message))
+            else:
+                happenings += self._heard(producer, message)
+        happenings += self._check()
+        return happenings
+
+    def _heard(self, producer: Producer, message: FromProducer) -> list[Happening]:
+        producer.last_heard = self._clock()
+        log.log(TRACE, "from producer %d: %r", producer.index, message)
+        match message:
+            case Ready():
+                producer.ready = True
+                self._failed_starts = 0
+                log.debug("producer %d is ready (pid %d, %.0f ms)", producer.index, message.pid, message.start_s * 1000)
+                return [Became(producer.index)]
+            case LogLine():
+                logging.getLogger(message.logger).log(message.level, "producer %d: %s", producer.index, message.text)
+                return []
+            case OrderDone() | OrderFailed():
+                producer.open_orders.pop(message.order_id, None)
+                producer.proved()
+        return [Said(producer.index, message)]
+
+    def _bury(self, producer: Producer, channel: int, closed: Closed) -> Died:
+        handle = producer.handle
+        exit_code: int | None = None
+        if handle is not None:
+            if not handle.join(_REAP_S):
+                handle.kill()  # its channel is gone: it can do nothing useful any more
+                handle.join(_REAP_S)
+            exit_code = handle.exit_code()
+        if not producer.ready:
+            self._failed_starts += 1
+        orders = tuple(producer.open_orders)
+        del self._by_channel[channel]
+        producer.died(self._clock())
+        return Died(producer.index, orders, exit_code, closed.error or describe_exit(exit_code))
+
+    def _check(self) -> list[Happening]:
+        """Start due replacements; end producers that hang."""
+        if self._failed_starts >= MAX_FAILED_STARTS:
+            raise ProducerStartError(
+                f"producer processes end before they are ready ({self._failed_starts} in a row): "
+                "see the log above; every item found so far is kept"
+            )
+        now = self._clock()
+        happenings: list[Happening] = []
+        for producer in self.producers:
+            if producer.restart_at is not None and now >= producer.restart_at:
+                self._start(producer)
+            elif producer.handle is not None and producer.channel is not None and self._hangs(producer, now):
+                channel = producer.channel
+                producer.handle.kill()
+                self._communicator.close(channel)
+                happenings.append(self._bury(producer, channel, Closed(error="it hung and was killed")))
+        return happenings
+
+    def _hangs(self, producer: Producer, now: float) -> bool:
+        silence = now - producer.last_heard
+        if not producer.ready:
+            return silence > READY_TIMEOUT_S
+        return bool(producer.open_orders) and silence > self._silence_s
+
+    def shut_down(self, timeout_s: float = _TERMINATE_S) -> None:
+        """End all producers: ask, then SIGTERM, then SIGKILL. Never raises; returns within about 2 × `timeout_s`."""
+        alive = [producer for producer in self.producers if producer.handle is not None]
+        for producer in alive:
+            self._send(producer, Shutdown())
+        self._drain_until_gone(alive, timeout_s)
+        for step in ("terminate", "kill"):
+            alive = [producer for producer in alive if not _gone(producer)]
+            for producer in alive:
+                log.warning("producer %d does not end: %s", producer.index, step)
+                getattr(producer.handle, step)()
+            self._drain_until_gone(alive, timeout_s / 2)
+        for channel in list(self._by_channel):
+            self._communicator.close(channel)
+        self._by_channel.clear()
+
+    def _drain_until_gone(self, alive: Sequence[Producer], timeout_s: float) -> None:
+        """Read what they still send (else they could not end), until all channels are closed."""
+        deadline = self._clock() + timeout_s
+        waiting = {producer.channel for producer in alive if producer.channel is not None and not _gone(producer)}
+        while waiting and self._clock() < deadline:
+            for channel, message in self._communicator.receive(min(0.1, deadline - self._clock())):
+                if isinstance(message, Closed):
+                    waiting.discard(channel)
+                elif isinstance(message, LogLine):
+                    logging.getLogger(message.logger).log(message.level, "%s", message.text)
+        for producer in alive:
+            if producer.handle is not None and producer.channel not in waiting:
+                producer.handle.join(_REAP_S)
+
+
+def _gone(producer: Producer) -> bool:
+    return producer.handle is None or producer.handle.exit_code() is not None
+
+
+def describe_exit(exit_code: int | None) -> str:
+    """An exit code in words."""
+    if exit_code is None:
+        return "its channel closed"
+    if exit_code >= 0:
+        return f"it ended with exit code {exit_code}"
+    try:
+        return f"it was killed by {signal.Signals(-exit_code).name}"
+    except ValueError:
+        return f"it was killed by signal {-exit_code}"

@@ -1,0 +1,155 @@
+"""One order carried out: prompt, model stream, item parser, outbox; and an end message, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import aclosing
+
+import msgspec
+
+from contract.errors import ErrorKind, ProviderError, ProviderTimeout
+from contract.messages import Order, OrderDone, OrderFailed, ProviderSetup, Usage
+from producer.outbox import Outbox
+from producer.parser import ItemParser
+from producer.prompt import build_prompt
+from producer.providers.base import Call, Provider
+
+log = logging.getLogger(__name__)
+
+_CHARS_PER_TOKEN = 4
+
+
+class _Progress:
+    """What is known of a call while it runs; the end message is made from it."""
+
+    def __init__(self, call: Call) -> None:
+        self.parser = ItemParser()
+        self.started = time.monotonic()
+        self.first_chunk: float | None = None
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self.chars = 0
+        self._prompt_chars = len(call.system) + len(call.prompt)
+
+    def usage_or_estimate(self) -> Usage | None:
+        """The provider's figures; for a stream that did not reach them, characters ÷ 4; None if nothing was bought."""
+        if self.usage is not None or self.first_chunk is None:
+            return self.usage
+        return Usage(
+            input_tokens=-(-self._prompt_chars // _CHARS_PER_TOKEN),
+            output_tokens=-(-self.chars // _CHARS_PER_TOKEN),
+            estimated=True,
+        )
+
+
+async def carry_out(order: Order, setup: ProviderSetup, provider: Provider, outbox: Outbox) -> None:
+    """Stream one answer into the outbox, then its `OrderDone` or `OrderFailed`.
+
+    A cancelled call reports `cancelled` with what had come. Nothing is raised, except cancellation itself.
+    """
+    style = str(setup.options.get("prompt_style", "standard"))
+    system, prompt = build_prompt(order, style)
+    call = Call(
+        system=system,
+        prompt=prompt,
+        max_output_tokens=order.max_output_tokens,
+        seed=order.seed,
+        topic=order.topic,
+        size=order.size,
+        avoid=order.avoid,
+    )
+    progress = _Progress(call)
+    try:
+        try:
+            async with asyncio.timeout(setup.total_timeout_s):
+                await _stream(order, call, provider, progress, outbox)
+        except TimeoutError:
+            raise ProviderTimeout(f"{setup.name}: no end of the answer within {setup.total_timeout_s:g} s") from None
+    except ProviderError as error:
+        _finish(order, progress, outbox, complete=False)
+        outbox.put(_failed(order, progress, error.kind, error.message, error.status, error.retry_after_s))
+    except asyncio.CancelledError:
+        _finish(order, progress, outbox, complete=False)
+        outbox.put(_failed(order, progress, ErrorKind.CANCELLED, "cancelled"))
+        raise
+    except Exception as error:
+        log.exception("order %d: unexpected error in the call", order.id)
+        _finish(order, progress, outbox, complete=False)
+        outbox.put(_failed(order, progress, ErrorKind.OTHER, f"unexpected {type(error).__name__} in the producer"))
+    else:
+        _finish(order, progress, outbox, complete=progress.finish_reason not in ("length", "looping"))
+        outbox.put(_done(order, progress))
+
+
+async def _stream(order: Order, call: Call, provider: Provider, progress: _Progress, outbox: Outbox) -> None:
+    parser = progress.parser
+    async with aclosing(provider.stream(call)) as stream:  # type: ignore[type-var] # adapters are async generators
+        async for chunk in stream:
+            if chunk.usage is not None:
+                progress.usage = chunk.usage
+            if chunk.finish_reason is not None:
+                progress.finish_reason = chunk.finish_reason
+            if not chunk.text:
+                continue
+            if progress.first_chunk is None:
+                progress.first_chunk = time.monotonic()
+            progress.chars += len(chunk.text)
+            parsed = parser.feed(chunk.text)
+            if parsed.items or parsed.refused:
+                outbox.put_items(order.id, order.attempt, parsed.items, parsed.refused)
+                await outbox.room()
+            if parser.looping and progress.finish_reason is None:
+                # The model repeats itself: every further token would be paid for nothing.
+                progress.finish_reason = "looping"
+                return
+
+
+def _finish(order: Order, progress: _Progress, outbox: Outbox, *, complete: bool) -> None:
+    parsed = progress.parser.finish(complete=complete)
+    if parsed.items or parsed.refused:
+        outbox.put_items(order.id, order.attempt, parsed.items, parsed.refused)
+
+
+def _done(order: Order, progress: _Progress) -> OrderDone:
+    now = time.monotonic()
+    return OrderDone(
+        order_id=order.id,
+        attempt=order.attempt,
+        usage=progress.usage_or_estimate(),
+        finish_reason=progress.finish_reason or "stop",
+        items=progress.parser.items,
+        refused=progress.parser.refused,
+        time_to_first_chunk_s=(progress.first_chunk or now) - progress.started,
+        duration_s=now - progress.started,
+    )
+
+
+def _failed(
+    order: Order,
+    progress: _Progress,
+    kind: ErrorKind,
+    message: str,
+    status: int | None = None,
+    retry_after_s: float | None = None,
+) -> OrderFailed:
+    first = progress.first_chunk
+    return OrderFailed(
+        order_id=order.id,
+        attempt=order.attempt,
+        kind=kind,
+        message=message,
+        items=progress.parser.items,
+        refused=progress.parser.refused,
+        usage=progress.usage_or_estimate(),
+        status=status,
+        retry_after_s=retry_after_s,
+        time_to_first_chunk_s=None if first is None else first - progress.started,
+        duration_s=time.monotonic() - progress.started,
+    )
+
+
+def describe(order: Order) -> str:
+    """One line for the log: the order without its avoid-list."""
+    return repr(msgspec.structs.replace(order, avoid=(f"{len(order.avoid)} items",) if order.avoid else ()))

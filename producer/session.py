@@ -1,0 +1,114 @@
+"""A producer's life between its first message and its last: orders in, items and ends out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+
+from contract.errors import ErrorKind, OrchestratorError
+from contract.messages import Cancel, Configure, Order, OrderFailed, ProviderSetup, Ready, Shutdown
+from producer.call import carry_out, describe
+from producer.channel import Channel
+from producer.outbox import Outbox
+from producer.providers.base import Provider
+from telemetry.logs import TRACE, CallbackHandler, set_up_logging
+
+log = logging.getLogger(__name__)
+
+_CLOSE_S = 0.5
+"""Seconds for the providers' connections to close at the end."""
+
+
+class Session:
+    """Serves one channel until the orchestrator says `Shutdown` or is gone.
+
+    Args:
+        channel: The way to the orchestrator.
+        make_provider: Makes an adapter from its setup.
+        log_to_channel: Whether this process's log records travel to the orchestrator.
+    """
+
+    def __init__(
+        self, channel: Channel, make_provider: Callable[[ProviderSetup], Provider], *, log_to_channel: bool = True
+    ) -> None:
+        self._channel = channel
+        self._make_provider = make_provider
+        self._log_to_channel = log_to_channel
+        self._outbox = Outbox(channel)
+        self._setups: dict[str, ProviderSetup] = {}
+        self._providers: dict[str, Provider] = {}
+        self._calls: dict[int, asyncio.Task[None]] = {}
+        self._started = time.monotonic()
+
+    async def run(self) -> None:
+        """Serve until the end. Raises `ChannelError` if the orchestrator sends what is no message."""
+        receiving = asyncio.create_task(self._receive())
+        sending = asyncio.create_task(self._outbox.run())
+        try:
+            await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await self._end(receiving, sending)
+
+    async def _receive(self) -> None:
+        while True:
+            message = await self._channel.receive()
+            match message:
+                case None | Shutdown():
+                    return
+                case Configure():
+                    self._configure(message)
+                case Order():
+                    log.log(TRACE, "received %s", describe(message))
+                    self._start(message)
+                case Cancel():
+                    call = self._calls.get(message.order_id)
+                    if call is not None:
+                        call.cancel()
+
+    def _configure(self, message: Configure) -> None:
+        self._setups = {setup.name: setup for setup in message.providers}
+        if self._log_to_channel:
+            from contract.messages import LogLine
+
+            handler = CallbackHandler(lambda level, name, text: self._outbox.put(LogLine(level, name, text)))
+            set_up_logging(message.log_level, [handler])
+        self._outbox.put(Ready(pid=os.getpid(), start_s=time.monotonic() - self._started))
+
+    def _start(self, order: Order) -> None:
+        try:
+            provider = self._provider(order.provider)
+        except (OrchestratorError, ImportError) as error:
+            self._outbox.put(
+                OrderFailed(order.id, order.attempt, ErrorKind.REQUEST_REFUSED, f"{order.provider}: {error}", items=0)
+            )
+            return
+        task = asyncio.create_task(carry_out(order, self._setups[order.provider], provider, self._outbox))
+        self._calls[order.id] = task
+        task.add_done_callback(lambda _: self._forget(order.id, task))
+
+    def _forget(self, order_id: int, task: asyncio.Task[None]) -> None:
+        if self._calls.get(order_id) is task:  # a retry of the same order may have taken its place
+            del self._calls[order_id]
+
+    def _provider(self, name: str) -> Provider:
+        provider = self._providers.get(name)
+        if provider is None:
+            provider = self._providers[name] = self._make_provider(self._setups[name])
+        return provider
+
+    async def _end(self, receiving: asyncio.Task[None], sending: asyncio.Task[None]) -> None:
+        calls = list(self._calls.values())
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        self._outbox.close()
+        receiving.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        await self._channel.close()
+        closing = [asyncio.wait_for(provider.close(), _CLOSE_S) for provider in self._providers.values()]
+        await asyncio.gather(*closing, return_exceptions=True)
+        if receiving.done() and not receiving.cancelled() and (error := receiving.exception()) is not None:
+            raise error

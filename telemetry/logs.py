@@ -1,0 +1,57 @@
+"""Logging set-up of each process.
+
+Levels are those of the command line: trace, debug, info, warn, error. `trace` shows each message between processes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+TRACE = 5
+LEVELS = {"trace": TRACE, "debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+logging.addLevelName(TRACE, "TRACE")
+
+_VENDOR_LOGGERS = (
+    "openai",
+    "anthropic",
+    "google_genai",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "aiohttp",
+    "asyncio",
+)
+
+
+class CallbackHandler(logging.Handler):
+    """Gives each formatted record to a function: a child's records travel to the orchestrator this way."""
+
+    def __init__(self, callback: Callable[[int, str, str], None]) -> None:
+        super().__init__()
+        self._callback = callback
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Format and hand over one record; a failure here must never break the work."""
+        try:
+            self._callback(record.levelno, record.name, self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
+def set_up_logging(level: str, handlers: list[logging.Handler]) -> None:
+    """Send all records of this process at `level` and above to `handlers`.
+
+    Vendors' libraries are heard from `warn` on, or from `level` on when that is debug or trace.
+    """
+    numeric = LEVELS[level]
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(numeric)
+    vendor_level = numeric if numeric < logging.DEBUG else max(numeric, logging.WARNING)
+    for name in _VENDOR_LOGGERS:
+        logging.getLogger(name).setLevel(vendor_level)
