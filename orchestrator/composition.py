@@ -1,4 +1,4 @@
-"""The composition root: builds a run from settings. The only module that knows the producer, as a spawn target."""
+"""The composition root: builds a run from settings. The only module that names the producer, as a spawn target."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | 
         for name, price in prices.items():
             if price is None:
                 raise ConfigurationError(
-                    f"--max-cost cannot be kept: the price of {name} is not known; give it with --price {name}=INPUT,OUTPUT"
+                    f"--max-cost cannot be kept: nobody knows the price of {name}; give it: --price {name}=INPUT,OUTPUT"
                 )
     return prices
 

@@ -101,7 +101,7 @@ class OrderDesk:
         self._issued = [0] * settings.producers
         self._waiting: list[tuple[float, int, OpenOrder]] = []
         self._sequence = itertools.count()
-        self._rng = random.Random(settings.seed)  # noqa: S311 - jitter, not cryptography
+        self._rng = random.Random(settings.seed)
 
     # --- giving --------------------------------------------------------------------------------------------
 
@@ -167,7 +167,8 @@ class OrderDesk:
             return True
         # Near the wanted number, what is in flight will do: more would be bought for nothing.
         expected = len(self.open) * self._settings.request_size * max(0.1, 1.0 if share_new is None else share_new)
-        return self._store.totals().unique + expected < target
+        unique: int = self._store.totals().unique
+        return unique + expected < target
 
     def _message(self, order: OpenOrder) -> Order:
         spec = order.provider.spec

@@ -57,7 +57,10 @@ class _LibraryPrice:
             cache_read_tokens=min(usage.cached_input_tokens, usage.input_tokens),
             output_tokens=usage.output_tokens,
         )
-        price = calc_price(tokens, self._model, provider_id=self._provider_id, provider_api_url=self._api_url)
+        if self._api_url is None:
+            price = calc_price(tokens, self._model, provider_id=self._provider_id)
+        else:
+            price = calc_price(tokens, self._model, provider_api_url=self._api_url)
         return float(price.total_price)
 
 

@@ -24,7 +24,7 @@ DEFAULT_MODELS: Mapping[str, str] = {
 }
 DEFAULT_CONTEXT_TOKENS = 8192
 """Context that the avoid-list's share is taken of, unless `context_tokens` says otherwise. Smaller than what large
-models have on purpose: a list of more than some hundred items costs more than it saves (FACTS: "Coverage and yield")."""
+models have on purpose: a list of more than some hundred items costs more than it saves."""
 
 LOCAL_OPTIONS: Mapping[str, Any] = {"prompt_style": "plain"}
 _ORCHESTRATOR_OPTIONS = ("context_tokens", "max_in_flight")

@@ -154,7 +154,8 @@ OPTIONS: tuple[Option, ...] = (
         "WHICH",
         str,
         "env: every provider with a key in the environment or .env; test: the simulated model; local: a small real "
-        "model on this machine; or a list provider:model[:weight],… such as openai:gpt-5-mini,anthropic:claude-haiku-4-5:2",
+        "model on this machine; or a list provider:model[:weight],… such as "
+        "openai:gpt-5-mini,anthropic:claude-haiku-4-5:2",
     ),
     Option("request_size", "--request-size", "N", request_size, "items asked for in a request"),
     Option("output", "--output", "DIR", Path, "where the run's files go (default: ./output/<topic>)"),

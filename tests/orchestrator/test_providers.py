@@ -1,0 +1,105 @@
+"""From `--provider`, keys and addresses to the providers of a run."""
+
+import pytest
+
+from contract.errors import ConfigurationError, NoProviderError
+from orchestrator.api_keys import EnvironmentKeys, MemoryKeys
+from orchestrator.providers import (
+    ProviderSpec,
+    Wanted,
+    build_specs,
+    parse_provider_list,
+    parse_provider_options,
+    wanted_providers,
+)
+from orchestrator.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("test", [Wanted("test", "", 1.0)]),
+        ("openai:gpt-5-mini", [Wanted("openai", "gpt-5-mini", 1.0)]),
+        ("anthropic:claude-haiku-4-5:2", [Wanted("anthropic", "claude-haiku-4-5", 2.0)]),
+        ("openai:llama3.2:3b", [Wanted("openai", "llama3.2:3b", 1.0)]),
+        ("openai:llama3.2:3b:0.5", [Wanted("openai", "llama3.2:3b", 0.5)]),
+        (" gemini:x , test ", [Wanted("gemini", "x", 1.0), Wanted("test", "", 1.0)]),
+    ],
+)
+def test_provider_lists(text: str, expected: list[Wanted]) -> None:
+    """`provider[:model[:weight]],…`; a model's own name may hold colons."""
+    assert parse_provider_list(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", ",", "mistral:x", "openai:m:0", "openai:m:-1", "openai:m:nan", "openai:m:inf"])
+def test_bad_provider_lists_are_refused(text: str) -> None:
+    """An unknown provider, a weight of nothing, an empty list: a configuration error."""
+    with pytest.raises(ConfigurationError):
+        parse_provider_list(text)
+
+
+def test_options_are_typed_by_json() -> None:
+    """Numbers and objects are taken as such, the rest as text."""
+    parsed = parse_provider_options(["test.universe_size=500", "openai.temperature=0.5", "test.world=elements"])
+    assert parsed == {"test": {"universe_size": 500, "world": "elements"}, "openai": {"temperature": 0.5}}
+
+
+@pytest.mark.parametrize("text", ["x", "universe_size=5", "nobody.a=1", "test.=1"])
+def test_bad_options_are_refused(text: str) -> None:
+    """Anything but PROVIDER.NAME=VALUE is a configuration error."""
+    with pytest.raises(ConfigurationError):
+        parse_provider_options([text])
+
+
+def test_env_takes_every_vendor_with_a_key_or_an_address() -> None:
+    """Keys and base URLs of the environment decide; blank ones count as not set."""
+    environment = {"OPENAI_API_KEY": "k", "GEMINI_API_KEY": "  ", "ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}
+    wanted = wanted_providers(Settings(topic="t"), EnvironmentKeys(environment), environment)
+    assert [entry.vendor for entry in wanted] == ["openai", "anthropic"]
+
+
+def test_without_a_key_the_way_out_is_named() -> None:
+    """No key at all: the message offers the local and the simulated model."""
+    with pytest.raises(NoProviderError, match=r"--provider local.*--provider test"):
+        wanted_providers(Settings(topic="t"), MemoryKeys({}), {})
+
+
+def _specs(provider: str, environment: dict[str, str], **settings: object) -> list[ProviderSpec]:
+    made = Settings(topic="t", provider=provider, **settings)  # type: ignore[arg-type]
+    keys = EnvironmentKeys(environment)
+    local = ("http://127.0.0.1:9/v1", "smollm2", 2048, 4)
+    return build_specs(parse_provider_list(provider), made, keys, environment, lambda: local)
+
+
+def test_specs_hold_key_address_and_options() -> None:
+    """What the adapter needs is in its setup; what the orchestrator needs is taken out of the options."""
+    environment = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://127.0.0.1:8000/v1", "OPENAI_MODEL": "mine"}
+    options = ("openai.temperature=0.5", "openai.context_tokens=4096", "openai.max_in_flight=2")
+    (spec,) = _specs("openai", environment, provider_options=options)
+    assert spec.name == "openai:mine"
+    assert spec.setup.base_url == "http://127.0.0.1:8000/v1"
+    assert spec.setup.api_key is not None
+    assert spec.setup.options == {"temperature": 0.5}
+    assert (spec.context_tokens, spec.max_in_flight, spec.is_remote) == (4096, 2, False)
+
+
+def test_the_local_model_is_limited_to_its_slots() -> None:
+    """More requests than the server has slots would only queue there."""
+    (spec,) = _specs("local", {})
+    assert (spec.vendor, spec.name, spec.max_in_flight, spec.context_tokens) == ("local", "local:smollm2", 4, 2048)
+
+
+@pytest.mark.parametrize(
+    ("provider", "environment"),
+    [
+        ("openai", {}),
+        ("openai", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "ftp://x"}),
+        ("openai", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://:99999"}),
+        ("test,test", {}),
+        ("local:llama", {}),
+    ],
+)
+def test_what_cannot_be_used_is_refused(provider: str, environment: dict[str, str]) -> None:
+    """No key, a bad address, a provider named twice, an unknown local model: one clear configuration error."""
+    with pytest.raises(ConfigurationError):
+        _specs(provider, environment)

@@ -1,0 +1,125 @@
+"""Which provider gets the next order."""
+
+from collections import Counter
+
+import pytest
+
+from contract.errors import ErrorKind
+from contract.messages import ProviderSetup
+from orchestrator.providers import ProviderSpec
+from orchestrator.routing import BREAKER_FAILURES, GIVE_UP_FAILURES, GIVE_UP_S, Router
+
+
+class Clock:
+    """Time that tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def spec(name: str, weight: float = 1.0, limit: int | None = None) -> ProviderSpec:
+    """A provider of the simulated kind."""
+    return ProviderSpec("test", weight, 8192, limit, ProviderSetup(f"test:{name}", "simulated", name))
+
+
+def test_weights_are_kept_and_spread_evenly() -> None:
+    """Weights 3 : 1 give 3 : 1 orders, and the light one is not served in a clump."""
+    router = Router([spec("a", 3), spec("b", 1)], Clock())
+    order = []
+    for _ in range(40):
+        state = router.choose()
+        assert state is not None
+        order.append(state.spec.setup.model)
+    assert Counter(order) == {"a": 30, "b": 10}
+    assert "bb" not in "".join(order)
+
+
+def test_a_rate_limit_pauses_one_provider_and_the_others_go_on() -> None:
+    """After a 429 with Retry-After nothing goes there until then; the other provider gets the orders."""
+    clock = Clock()
+    router = Router([spec("a"), spec("b")], clock)
+    router.states["test:a"].on_failure(ErrorKind.RATE_LIMITED, "429", 7.0, clock.now)
+    assert {router.choose().spec.setup.model for _ in range(4)} == {"b"}  # type: ignore[union-attr]
+    assert router.next_change_s() == pytest.approx(7.0)
+    clock.now += 7.0
+    assert {router.choose().spec.setup.model for _ in range(4)} == {"a", "b"}  # type: ignore[union-attr]
+
+
+def test_the_limit_in_flight_halves_on_429_and_grows_on_success() -> None:
+    """A jam halves what is in flight; answers let it grow again, by one for each full round."""
+    clock = Clock()
+    router = Router([spec("a", limit=16)], clock)
+    state = router.states["test:a"]
+    state.in_flight = 15
+    state.on_failure(ErrorKind.RATE_LIMITED, "429", None, clock.now)
+    assert int(state.limit) == 8
+    for _ in range(9):
+        state.on_success()
+    assert int(state.limit) == 9
+    for _ in range(1000):
+        state.on_success()
+    assert state.limit == 16
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.AUTH, ErrorKind.REQUEST_REFUSED, ErrorKind.QUOTA])
+def test_a_refusal_for_good_disables_the_provider_at_once(kind: ErrorKind) -> None:
+    """401, 400 and an empty account are not asked again; the reason is kept for the user."""
+    router = Router([spec("a")], Clock())
+    router.states["test:a"].on_failure(kind, "the key is wrong", None, 1000.0)
+    assert router.choose() is None
+    assert router.exhausted
+    assert "the key is wrong" in router.why_none()
+
+
+def test_an_open_circuit_lets_single_probes_through() -> None:
+    """After several failures in a row one request at a time probes, after a pause; a success closes the circuit."""
+    clock = Clock()
+    router = Router([spec("a")], clock)
+    state = router.states["test:a"]
+    state.on_success()
+    for _ in range(BREAKER_FAILURES):
+        state.on_failure(ErrorKind.OVERLOADED, "503", None, clock.now)
+    assert router.choose() is None
+    pause = router.next_change_s()
+    assert pause is not None
+    clock.now += pause
+    assert router.choose() is state
+    state.in_flight = 1
+    assert router.choose() is None
+    state.on_success()
+    assert router.choose() is state
+
+
+def test_a_provider_that_never_answered_is_given_up_soon() -> None:
+    """An unreachable endpoint does not keep a run alive for ever."""
+    router = Router([spec("a")], Clock())
+    for _ in range(GIVE_UP_FAILURES):
+        assert not router.exhausted
+        router.states["test:a"].on_failure(ErrorKind.CONNECTION, "refused", None, 1000.0)
+    assert router.exhausted
+
+
+def test_a_provider_that_did_answer_is_given_more_time() -> None:
+    """An outage of minutes is waited out; a longer one is not."""
+    clock = Clock()
+    router = Router([spec("a")], clock)
+    state = router.states["test:a"]
+    state.on_success()
+    for _ in range(GIVE_UP_FAILURES * 2):
+        state.on_failure(ErrorKind.OVERLOADED, "503", None, clock.now)
+    assert not router.exhausted
+    clock.now += GIVE_UP_S
+    state.on_failure(ErrorKind.OVERLOADED, "503", None, clock.now)
+    assert router.exhausted
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.CANCELLED, ErrorKind.PROCESS_CRASH, ErrorKind.CONTEXT_OVERFLOW])
+def test_what_says_nothing_of_the_provider_does_not_count(kind: ErrorKind) -> None:
+    """A killed producer or a cancelled stream is not the provider's fault."""
+    router = Router([spec("a")], Clock())
+    for _ in range(GIVE_UP_FAILURES + 1):
+        router.states["test:a"].on_failure(kind, "x", None, 1000.0)
+    assert router.choose() is not None
