@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 import signal
 import sys
@@ -125,9 +126,12 @@ class ForkServerProcessManager:
             self._prepared = True
             ForkServerProcessManager._users += 1
         self._context.set_forkserver_preload(self._preload)
-        with _terminal_signals_blocked(), _blank_main():
+        with _blank_main():
             try:
-                multiprocessing.forkserver.ensure_running()
+                # Started first and by itself: it unblocks SIGINT in this process when it starts.
+                multiprocessing.resource_tracker.ensure_running()
+                with _terminal_signals_blocked():
+                    multiprocessing.forkserver.ensure_running()
             except OSError as error:
                 raise ProducerStartError(f"cannot start processes: {error.strerror or error}") from error
 

@@ -1,0 +1,40 @@
+"""`python -m benchmarks [NAME …] [--repeats N]`: run benchmarks, print their tables, save them as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from benchmarks import load, startup
+from benchmarks.report import Table
+
+BENCHMARKS: dict[str, Callable[[int], Table]] = {
+    "help": startup.help_time,
+    "producer": startup.producer_start,
+    "overhead": load.overhead_bound,
+    "latency": load.latency_bound,
+}
+
+
+def run_all_benchmarks(names: list[str], repeats: int) -> None:
+    """Run the named benchmarks one after the other, never two at a time."""
+    for name in names:
+        BENCHMARKS[name](repeats).show()
+
+
+def main() -> int:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; default all")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each target; the median counts (default 3)")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    if unknown or arguments.repeats < 1:
+        parser.error(f"unknown benchmark {unknown[0]!r}" if unknown else "--repeats must be at least 1")
+    run_all_benchmarks(arguments.names or list(BENCHMARKS), arguments.repeats)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The clients that are compared, each behind `BenchTarget`."""

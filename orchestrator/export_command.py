@@ -1,0 +1,40 @@
+"""`orchestrator export TOPIC --format jsonl|csv|parquet [--out FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from contract.errors import ExitCode, UsageError
+from orchestrator.composition import OUTPUT_ROOT
+from orchestrator.export import FORMATS, export, find_run
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitCode.USAGE, f"orchestrator export: {message} (see orchestrator export --help)\n")
+
+
+def run_export(arguments: Sequence[str]) -> int:
+    """Write a topic's items with their provenance; also while a run is going on. Returns the exit code."""
+    parser = _Parser(
+        prog="orchestrator export",
+        description="Writes the items of a topic with their provenance: first seen when, by which provider and model, "
+        "how often, description.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("topic", metavar="TOPIC", help="a topic explored before, or its folder")
+    parser.add_argument("--format", choices=FORMATS, default="jsonl", help="default: jsonl")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    parsed = parser.parse_args(arguments)
+    folder = find_run(parsed.topic, OUTPUT_ROOT)
+    if parsed.out is not None:
+        export(folder, parsed.format, parsed.out)
+        return ExitCode.DONE
+    if parsed.format == "parquet" and sys.stdout.isatty():
+        raise UsageError("parquet is binary: name a file with --out, or redirect the output")
+    export(folder, parsed.format, sys.stdout.buffer)
+    return ExitCode.DONE
