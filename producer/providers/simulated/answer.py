@@ -1,0 +1,76 @@
+"""One whole answer of the simulated model: what it says, and why it stops."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from producer.providers.base import Call
+from producer.providers.simulated.choosing import Sighting, choose_names
+from producer.providers.simulated.options import SimulationOptions
+from producer.providers.simulated.popularity import popularity_of
+from producer.providers.simulated.seeds import plain_topic, seed_of
+from producer.providers.simulated.world import universe_of
+from producer.providers.simulated.writing import choose_style, write
+
+CHARS_PER_TOKEN = 4
+DEFAULT_SIZE = 60
+"""Items of an answer to a call that does not say how many it wants."""
+_CUT = (0.3, 0.95)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the model says to one call.
+
+    Attributes:
+        text: The whole text.
+        finish_reason: `stop`, or `length` where the text was cut.
+        sightings: The names as they were meant; where the text was cut, the last ones are missing from it.
+    """
+
+    text: str
+    finish_reason: str
+    sightings: tuple[Sighting, ...]
+
+
+def answer_seed(model: str, call: Call, seed: int) -> int:
+    """What an answer depends on, besides the options, as one number."""
+    return seed_of(model, plain_topic(call.topic), seed, call.size, len(call.avoid), *call.avoid)
+
+
+def make_answer(model: str, options: SimulationOptions, call: Call, seed: int) -> Answer:
+    """The answer to a call: the same text for the same arguments, in every process.
+
+    Args:
+        model: The model's name; each has its own popularity order.
+        options: With `mess` already multiplied in (`options.with_mess`).
+        call: Its topic, size, avoid-list and token limit; its prompt is not read.
+        seed: The call's seed, or a fresh one where it has none.
+    """
+    rng = random.Random(answer_seed(model, call, seed))
+    world = universe_of(call.topic, options)
+    popularity = popularity_of(world, model, options)
+    style = choose_style(options, rng)
+    sightings = choose_names(world, popularity, options, call.avoid, call.size or DEFAULT_SIZE, rng)
+    text = write([sighting.text for sighting in sightings], style, call.topic, rng)
+    whole = len(text)
+    if options.cut_rate > rng.random():
+        text = _cut_within_line(text, rng)
+    text = text[: max(0, call.max_output_tokens) * CHARS_PER_TOKEN]
+    return Answer(text=text, finish_reason="length" if len(text) < whole else "stop", sightings=tuple(sightings))
+
+
+def _cut_within_line(text: str, rng: random.Random) -> str:
+    """The beginning of a text, ending in the middle of a line wherever a line is long enough."""
+    if len(text) < 2:
+        return text
+    end = max(1, int(len(text) * rng.uniform(*_CUT)))
+    while end > 1 and "\n" in text[end - 1 : end + 1]:
+        end -= 1
+    return text[:end]
+
+
+def tokens_of(chars: int) -> int:
+    """Tokens that a number of characters is counted as."""
+    return -(-chars // CHARS_PER_TOKEN)

@@ -1,0 +1,117 @@
+"""Which items the simulated model names in one answer, and how it spells them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from producer.providers.simulated.matching import misspelled, misspelling_spots, without_accents
+from producer.providers.simulated.naming import invent_noise
+from producer.providers.simulated.options import SimulationOptions
+from producer.providers.simulated.popularity import Popularity, compliance
+from producer.providers.simulated.world import World
+
+_LONGEST_LOOP = 6
+_SHARE_OF_COUNTER_LOOPS = 0.25
+_LOOP_START = (0.2, 0.9)
+_LOOP_LENGTH = (1.2, 2.0)
+_EARLY_STOP = (0.3, 0.9)
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """One name in an answer.
+
+    Attributes:
+        text: As the model spells it.
+        item: The world's item that is meant; None for noise.
+    """
+
+    text: str
+    item: str | None
+
+
+def choose_names(
+    world: World,
+    popularity: Popularity,
+    options: SimulationOptions,
+    avoid: Sequence[str],
+    size: int,
+    rng: random.Random,
+) -> list[Sighting]:
+    """The names of one answer in their order.
+
+    Items are drawn without replacement; one that stands on the avoid-list is left out with the probability
+    `compliance`. Then come repeats, noise and loops. There are fewer than `size` where the model stops early or knows
+    no more, and more where it loops.
+    """
+    if options.early_stop_rate > rng.random():
+        size = max(1, int(size * rng.uniform(*_EARLY_STOP)))
+    named: list[Sighting] = []
+    fresh = _obedient_draws(world, popularity, options, avoid, rng)
+    while len(named) < size:
+        roll = rng.random()
+        if roll < options.noise_rate:
+            named.append(_noise(world, rng))
+        elif named and roll < options.noise_rate + options.repeat_rate:
+            named.append(named[int(rng.random() * len(named))])
+        else:
+            item = next(fresh, None)
+            if item is None:
+                break
+            named.append(Sighting(text=_spelled(world, item, options, rng), item=item))
+    if named and options.loop_rate > rng.random():
+        return _looping(world, named, size, rng)
+    return named
+
+
+def _obedient_draws(
+    world: World, popularity: Popularity, options: SimulationOptions, avoid: Sequence[str], rng: random.Random
+) -> Iterator[str]:
+    avoided = {world.canonical(text) for text in avoid}
+    obedience = compliance(len(avoid), options)
+    for index in popularity.draw(rng):
+        item = world.items[index]
+        if item not in avoided or rng.random() >= obedience:
+            yield item
+
+
+def _noise(world: World, rng: random.Random) -> Sighting:
+    """A name that no item has; a world in which that is hard to find gets a longer one."""
+    text = invent_noise(rng)
+    while world.canonical(text) is not None:
+        text = f"{text} {invent_noise(rng)}"
+    return Sighting(text=text, item=None)
+
+
+def _spelled(world: World, item: str, options: SimulationOptions, rng: random.Random) -> str:
+    """The item, or a variant of it that is still understood as this item."""
+    roll = rng.random
+    text = item
+    if options.alias_rate > roll() and item in world.other_names:
+        names = world.other_names[item]
+        text = names[int(roll() * len(names))]
+    if options.accent_rate > roll() and not text.isascii():
+        text = without_accents(text)
+    if options.typo_rate > roll():
+        spots = misspelling_spots(text)
+        if spots:
+            text = misspelled(text, spots[int(roll() * len(spots))], int(roll() * 3))
+    if options.case_rate > roll():
+        cases = [variant for variant in (text.upper(), text.lower(), text.title()) if variant != text]
+        if cases:
+            text = cases[int(roll() * len(cases))]
+    return text if text == item or world.canonical(text) == item else item
+
+
+def _looping(world: World, named: list[Sighting], size: int, rng: random.Random) -> list[Sighting]:
+    start = max(1, int(len(named) * rng.uniform(*_LOOP_START)))
+    length = max(start + 2, int(size * rng.uniform(*_LOOP_LENGTH)))
+    looped = named[:start]
+    if rng.random() < _SHARE_OF_COUNTER_LOOPS:
+        stem = looped[-1].text
+        counted = (f"{stem} {number}" for number in range(1, length - start + 1))
+        return looped + [Sighting(text=text, item=world.canonical(text)) for text in counted]
+    cycle = looped[-(1 + int(rng.random() * _LONGEST_LOOP)) :]
+    return looped + [cycle[turn % len(cycle)] for turn in range(length - start)]
