@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contract.errors import ConfigurationError
 from orchestrator.api_keys import ApiKeySource, EnvironmentKeys
@@ -17,6 +18,9 @@ from orchestrator.run import Run
 from orchestrator.settings import Settings, read_environment
 from orchestrator.store import Store, folder_name
 from orchestrator.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from orchestrator.local_model import LocalModelServer
 
 OUTPUT_ROOT = Path("output")
 PRODUCER = SpawnTarget("producer.main", "run")
@@ -77,7 +81,8 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         processes.prepare()  # the fork server imports the vendors' SDKs while we open the store
         communicator = seams.communicator or SocketCommunicator()
         stack.callback(communicator.close_all)
-        specs = build_specs(wanted, settings, keys, environment, lambda: _local_endpoint(stack, progress))
+        local = _LocalModel(stack, progress)
+        specs = build_specs(wanted, settings, keys, environment, local.endpoint)
         prices = _prices(settings, specs)
         store = Store.open(
             settings.output or OUTPUT_ROOT / folder_name(settings.topic),
@@ -91,7 +96,7 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         stack.callback(store.close)
         setups = [spec.setup for spec in specs]
         supervisor = Supervisor(settings.producers, setups, settings.log_level, communicator, processes)
-        yield Run(settings, specs, prices, store, supervisor, communicator.wake)
+        yield Run(settings, specs, prices, store, supervisor, communicator.wake, local.check)
 
 
 def _preload(wanted: list[Wanted]) -> list[str]:
@@ -115,11 +120,25 @@ def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | 
     return prices
 
 
-def _local_endpoint(stack: ExitStack, progress: Callable[[str], None]) -> tuple[str, str, int, int]:
-    from orchestrator.local_model import LocalModelServer  # only where it is wanted
+class _LocalModel:
+    """The local model's server, made where it is wanted and stopped with the stack."""
 
-    server = LocalModelServer(progress=lambda step: progress(str(step)))
-    server.ensure_installed()
-    url = server.start()
-    stack.callback(server.stop)
-    return url, server.model, server.context_tokens, server.slots
+    def __init__(self, stack: ExitStack, progress: Callable[[str], None]) -> None:
+        self._stack = stack
+        self._progress = progress
+        self._server: LocalModelServer | None = None
+
+    def endpoint(self) -> tuple[str, str, int, int]:
+        """Install and start it; its base URL, model, context in tokens, and slots."""
+        from orchestrator.local_model import LocalModelServer  # only where it is wanted
+
+        server = self._server = LocalModelServer(progress=lambda step: self._progress(str(step)))
+        server.ensure_installed()
+        url = server.start()
+        self._stack.callback(server.stop)
+        return url, server.model, server.context_tokens, server.slots
+
+    def check(self) -> None:
+        """Raise if it has ended."""
+        if self._server is not None:
+            self._server.check()

@@ -21,11 +21,11 @@ def explain(reason: StopReason, settings: Settings, router: Router, failure: Exc
             return f"{settings.max_time_s:g} seconds are over (--max-time)"
         case StopReason.EXHAUSTED:
             return f"the last {DRY_RESPONSES} responses brought no new item"
-        case StopReason.NO_PROVIDER:
+        case StopReason.NO_PROVIDER if failure is None:
             return f"no provider is left: {router.why_none()}"
         case StopReason.INTERRUPTED:
             return "interrupted; everything found is kept"
-        case StopReason.PRODUCERS_CANNOT_START | StopReason.STORAGE:
+        case StopReason.PRODUCERS_CANNOT_START | StopReason.STORAGE | StopReason.NO_PROVIDER:
             return str(failure)
         case _:
             return "the caller stopped"

@@ -236,12 +236,14 @@ class _MemoryAppend:
 
 class _MemoryLock:
     def __init__(self, held: set[Path], path: Path) -> None:
-        self._held = held
+        self._held: set[Path] | None = held
         self._path = path
         held.add(path)
 
     def release(self) -> None:
-        self._held.discard(self._path)
+        held, self._held = self._held, None
+        if held is not None:
+            held.discard(self._path)
 
 
 class _MemoryDatabase:

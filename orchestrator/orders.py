@@ -17,7 +17,7 @@ import msgspec
 from contract.errors import ErrorKind
 from contract.messages import Order, OrderDone, OrderFailed, Usage
 from orchestrator.limits import Budget
-from orchestrator.planner import Known, avoid_budget_tokens, avoid_list, build_order, order_seed
+from orchestrator.planner import Known, avoid_budget_tokens, avoid_list, build_order, order_seed, request_size
 from orchestrator.pricing import Price
 from orchestrator.retry import back_off_s, may_retry
 from orchestrator.routing import ProviderState, Router
@@ -131,7 +131,11 @@ class OrderDesk:
         state = self._router.choose()
         if state is None:
             return False
-        order = heapq.heappop(self._waiting)[2] if retry else OpenOrder(state, self._settings.request_size)
+        order = (
+            heapq.heappop(self._waiting)[2]
+            if retry
+            else OpenOrder(state, request_size(self._settings.request_size, state.spec))
+        )
         order.provider = state
         price = self._prices[state.spec.name]
         message = self._message(order)

@@ -63,7 +63,12 @@ def max_output_tokens(size: int, spec: ProviderSpec) -> int:
 
 def avoid_budget_tokens(share: float, spec: ProviderSpec) -> int:
     """Tokens that the avoid-list may take."""
-    return int(share * spec.context_tokens)
+    return int(share * spec.context_tokens) if spec.takes_avoid_list else 0
+
+
+def request_size(wanted: int, spec: ProviderSpec) -> int:
+    """Items to ask this provider for in one request."""
+    return wanted if spec.max_request_size is None else min(wanted, spec.max_request_size)
 
 
 def order_seed(seed: int | None, order_id: int, attempt: int) -> int | None:

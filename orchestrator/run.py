@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from contract.errors import ErrorKind, OrchestratorError, ProducerStartError, StorageError
+from contract.errors import ErrorKind, OrchestratorError, ProducerStartError, ProviderError, StorageError
 from contract.messages import ItemBatch, OrderDone, OrderFailed
 from orchestrator.events import (
     ItemFound,
@@ -38,6 +38,7 @@ from orchestrator.supervisor import Became, Died, Happening, Said, Supervisor
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.2
+_CHECK_S = 1.0
 _CANCEL_S = 1.0
 """Seconds that cancelled streams get to deliver what they hold."""
 
@@ -52,6 +53,7 @@ class Run:
         store: The topic's open store; the run closes it.
         supervisor: Not started yet; the run shuts it down.
         wake: Lets the supervisor's waiting `receive` return.
+        check: Called about once a second; raises what ends the run (the local model's server is gone).
         clock: Monotonic seconds.
     """
 
@@ -63,6 +65,7 @@ class Run:
         store: Store,
         supervisor: Supervisor,
         wake: Callable[[], None],
+        check: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
@@ -74,6 +77,8 @@ class Run:
         self.failure: OrchestratorError | None = None
         self.desk = OrderDesk(settings, self.router, Budget(settings.max_cost_usd), prices, store, supervisor, clock)
         self._wake = wake
+        self._check = check
+        self._next_check = clock() + _CHECK_S
         self._clock = clock
         self._wishes: list[StopReason] = []
         self._cancelling = False
@@ -110,6 +115,8 @@ class Run:
             self._fail(StopReason.PRODUCERS_CANNOT_START, error)
         except StorageError as error:
             self._fail(StopReason.STORAGE, error)
+        except ProviderError as error:
+            self._fail(StopReason.NO_PROVIDER, error)
         except KeyboardInterrupt:
             self.stop_reason = StopReason.INTERRUPTED
             raise
@@ -141,6 +148,9 @@ class Run:
         """Apply wishes and limits, give orders; whether nothing is left to do."""
         while self._wishes:
             self._stop(self._wishes.pop(0), cancel=self.stop_reason is not None)
+        if self._clock() >= self._next_check:
+            self._next_check = self._clock() + _CHECK_S
+            self._check()
         if self.stop_reason is None:
             self._check_limits()
         if self.stop_reason is None:

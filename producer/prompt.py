@@ -13,10 +13,10 @@ SYSTEM = (
     "no numbering, no bullets, no headings, no comments, no introduction, no repetition."
 )
 
-_PLAIN_SYSTEM = "You write lists. One item on each line."
+_NUMBERED_SYSTEM = "You are a knowledgeable assistant that answers with long numbered lists of names."
 
-STYLES = ("standard", "plain")
-"""`plain` is for very small models, which lose the topic behind many instructions."""
+STYLES = ("standard", "numbered")
+"""`numbered` is for very small models: they lose the topic behind many instructions, and a list that counts goes on."""
 
 
 def build_prompt(order: Order, style: str = "standard") -> tuple[str, str]:
@@ -27,8 +27,8 @@ def build_prompt(order: Order, style: str = "standard") -> tuple[str, str]:
         style: One of `STYLES`.
     """
     topic = " ".join(order.topic.split())
-    if style == "plain":
-        return _PLAIN_SYSTEM, _plain(order, topic)
+    if style == "numbered":
+        return _NUMBERED_SYSTEM, _numbered(order, topic)
     lines = [f"List {order.size} distinct items that belong to this topic: {topic}"]
     if order.directive:
         lines.append(order.directive)
@@ -42,10 +42,10 @@ def build_prompt(order: Order, style: str = "standard") -> tuple[str, str]:
     return SYSTEM, "\n".join(lines)
 
 
-def _plain(order: Order, topic: str) -> str:
-    ask = f"List {order.size} different {topic}, one on each line."
+def _numbered(order: Order, topic: str) -> str:
+    ask = f"List {order.size} distinct {topic}."
     if order.directive:
         ask += f" {order.directive}"
     if order.avoid:
-        ask += " Do not write: " + ", ".join(order.avoid) + "."
+        ask += " Do not repeat: " + ", ".join(order.avoid) + "."
     return ask

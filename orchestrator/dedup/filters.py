@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 import sys
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 from rbloom import Bloom
 
 from contract.errors import ConfigurationError
-
-FilterName = Literal["rbloom", "pybloom"]
 
 FALSE_POSITIVE_RATE = 1e-3
 """Upper bound over all layers of a filter, at any size."""
@@ -155,8 +153,8 @@ class ExactSetFilter:
         return sys.getsizeof(self._keys) + sum(map(sys.getsizeof, self._keys))
 
 
-def make_filter(name: FilterName, capacity: int) -> DuplicateFilter:
-    """The filter of that name for about `capacity` keys; it grows past it.
+def make_filter(name: str, capacity: int) -> DuplicateFilter:
+    """The filter of that name, `rbloom` or `pybloom`, for about `capacity` keys; it grows past it.
 
     Raises:
         ConfigurationError: The name is unknown, or its package is not installed.

@@ -13,7 +13,19 @@ _VANISH = "'\"`.‘’‚‛“”„‟′″´ʹʺʻʼʽʾʿˈ׳״…®©℗�
 _SEPARATE_SYMBOLS = "|~−∕¦"
 _KEPT_PUNCTUATION = "#%@"
 _REWRITTEN = {"&": " and ", "♯": "#", "\x00": ".", "\x01": "*"}
-_STROKED = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ŧ": "t", "ı": "i", "ŋ": "n"}
+_STROKED = {
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "þ": "th",
+    "æ": "ae",
+    "œ": "oe",
+    "ħ": "h",
+    "ŧ": "t",
+    "ı": "i",
+    "ŋ": "n",
+}
 """Latin letters with a stroke or a tie, which Unicode does not decompose."""
 
 

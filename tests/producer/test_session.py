@@ -225,7 +225,9 @@ def test_an_unexpected_fault_of_an_adapter_is_a_failed_order_not_a_dead_process(
 def test_a_slow_orchestrator_slows_the_stream() -> None:
     """While nothing is taken, no more than a bounded number of items is read from the model."""
     lines = 20_000
-    provider = ScriptedProvider(*(Chunk(f"Item {number} of many\nother {number}\n") for number in range(lines)), Chunk(finish_reason="stop"))
+    provider = ScriptedProvider(
+        *(Chunk(f"Item {number} of many\nother {number}\n") for number in range(lines)), Chunk(finish_reason="stop")
+    )
     read = 0
 
     async def act(channel: MemoryChannel) -> None:
@@ -238,7 +240,9 @@ def test_a_slow_orchestrator_slows_the_stream() -> None:
         await channel.until(_ended)
 
     channel = _play(provider, act)
-    biggest = max(len(message.items) + len(message.refused) for message in channel.sent if isinstance(message, ItemBatch))
+    biggest = max(
+        len(message.items) + len(message.refused) for message in channel.sent if isinstance(message, ItemBatch)
+    )
     assert biggest < 2_500
 
 

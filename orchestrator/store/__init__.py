@@ -1,0 +1,26 @@
+"""What keeps a topic's items: `run.db` is the truth, `attributes.txt` follows it, `run.json` is for people."""
+
+from orchestrator.store.folder import canonical_topic, folder_name
+from orchestrator.store.records import (
+    IncomingBatch,
+    Ingested,
+    NewItem,
+    OrderState,
+    ProviderTotals,
+    Recovery,
+    Totals,
+)
+from orchestrator.store.store import Store
+
+__all__ = [
+    "IncomingBatch",
+    "Ingested",
+    "NewItem",
+    "OrderState",
+    "ProviderTotals",
+    "Recovery",
+    "Store",
+    "Totals",
+    "canonical_topic",
+    "folder_name",
+]

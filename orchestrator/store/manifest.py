@@ -1,0 +1,74 @@
+"""`run.json`: the state of a folder for people and scripts. Nothing reads it back; `run.db` is the truth."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from contract.version import __version__
+from orchestrator.filesystem import FileSystem
+from orchestrator.store.records import Totals
+from orchestrator.store.schema import SCHEMA_VERSION, read_meta
+
+MANIFEST_NAME = "run.json"
+
+
+def iso_time(unix_s: float | None) -> str | None:
+    """ISO 8601 in UTC, to the second."""
+    if unix_s is None:
+        return None
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def write_manifest(folder: Path, database: sqlite3.Connection, totals: Totals, filesystem: FileSystem) -> None:
+    """Write `run.json` atomically.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    meta = read_meta(database)
+    content = {
+        "topic": meta["topic"],
+        "identity": meta["identity"],
+        "created_by": meta["created_by"],
+        "written_by": __version__,
+        "format": SCHEMA_VERSION,
+        "run": _last_run(database),
+        "totals": {
+            "runs": database.execute("SELECT count(*) FROM runs").fetchone()[0],
+            "unique": totals.unique,
+            "held": totals.held,
+            "sightings": totals.sightings,
+            "orders": totals.orders,
+            **_without_orders(msgspec.to_builtins(totals.over_all())),
+        },
+        "providers": msgspec.to_builtins(totals.providers),
+    }
+    data = msgspec.json.format(msgspec.json.encode(content), indent=2)
+    filesystem.replace(folder / MANIFEST_NAME, [data, b"\n"])
+
+
+def _without_orders(sums: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in sums.items() if name not in ("orders", "done", "failed")}
+
+
+def _last_run(database: sqlite3.Connection) -> dict[str, Any] | None:
+    row = database.execute(
+        "SELECT id, settings, started_at, ended_at, stop_reason, unique_before, unique_after FROM runs ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    number, settings, started_at, ended_at, stop_reason, before, after = row
+    return {
+        "id": number,
+        "started_at": iso_time(started_at),
+        "ended_at": iso_time(ended_at),
+        "stop_reason": stop_reason,
+        "unique_before": before,
+        "unique_after": after,
+        "settings": msgspec.json.decode(settings),
+    }

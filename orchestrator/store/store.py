@@ -1,0 +1,342 @@
+"""The store of a topic's items."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from contract.errors import ErrorKind, OrchestratorError, StorageError
+from contract.messages import Usage
+from orchestrator.dedup.identity import Identity, key_of
+from orchestrator.filesystem import FileSystem
+from orchestrator.store.attributes_file import clean_line
+from orchestrator.store.failures import storage_error, translated
+from orchestrator.store.manifest import write_manifest
+from orchestrator.store.opening import Opened, open_parts
+from orchestrator.store.records import IncomingBatch, Ingested, NewItem, OrderState, Totals
+from orchestrator.store.recovery import INSERT_ITEM
+from orchestrator.store.refused_file import REFUSED_NAME, refused_lines
+from orchestrator.store.transaction import Transaction
+
+NEWEST_KEPT = 4000
+"""So many of the newest items are in memory."""
+
+_SIGHTING = "INSERT INTO sightings VALUES (?, ?)"
+_HOLD = "INSERT OR IGNORE INTO held (key, text, description, order_id, at) VALUES (?, ?, ?, ?, ?)"
+
+
+class Store:
+    """Keeps every item of a topic once. Use `Store.open`; one thread at a time.
+
+    The order of things is the promise: a transaction holds the new items, the sightings and the orders' progress; only
+    after its commit are the lines appended to `attributes.txt`. A process may die between any two steps; the next
+    `open` repairs. After a `StorageError` the store takes nothing more in; what was committed before is kept.
+
+    Attributes:
+        folder: The topic's folder.
+        recovered: What opening found and repaired.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        parts: Opened,
+        *,
+        identity: Identity,
+        filesystem: FileSystem,
+        max_items: int | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self.folder = folder
+        self.recovered = parts.recovery
+        self._database = parts.database
+        self._lock = parts.lock
+        self._index = parts.index
+        self._ledger = parts.ledger
+        self._repeats = parts.repeats
+        self._attributes = parts.attributes
+        self._refused = filesystem.append(folder / REFUSED_NAME)
+        self._held = parts.held
+        self._unique = parts.recovery.items_known
+        self._limit = max_items
+        self._identity = identity
+        self._filesystem = filesystem
+        self._clock = clock
+        self._failure: OrchestratorError | None = None
+        self._closed = False
+        self._newest: deque[str] = deque(self._read_newest(NEWEST_KEPT), maxlen=NEWEST_KEPT)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        topic: str,
+        *,
+        identity: Identity,
+        filesystem: FileSystem,
+        filter_name: str = "rbloom",
+        fresh: bool = False,
+        max_items: int | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Store:
+        """Lock, create or continue a topic's folder, and repair what a killed process left.
+
+        Args:
+            folder: Where the topic's files are; created if needed.
+            topic: The topic; a folder belongs to one.
+            identity: What counts as the same item; fixed when the folder is made.
+            filesystem: Where the folder lives.
+            filter_name: The filter in front of the index, `rbloom` or `pybloom`.
+            fresh: Move an earlier run's folder to `<name>.<UTC time>` and start anew; nothing is deleted.
+            max_items: Neither the database nor `attributes.txt` gets more items; new ones beyond are held.
+            clock: Unix seconds.
+
+        Raises:
+            FolderBusyError: Another process works in the folder.
+            ForeignDatabaseError: `run.db` is damaged, something else, or from a newer version.
+            ConfigurationError: The folder belongs to another topic or identity, is no folder, or the filter is missing.
+            StorageError: The disk does not let us.
+        """
+        with translated(folder):
+            parts = open_parts(folder, topic, identity, filesystem, filter_name, fresh, max_items, clock)
+            try:
+                return cls(folder, parts, identity=identity, filesystem=filesystem, max_items=max_items, clock=clock)
+            except BaseException:
+                parts.attributes.close()
+                parts.database.close()
+                parts.lock.release()
+                raise
+
+    # --- runs and orders -----------------------------------------------------------------------------------
+
+    def begin_run(self, settings: Mapping[str, object]) -> int:
+        """Write a run's start and `run.json`; returns the run's number. `settings` must hold no key."""
+        with self._guarded():
+            with Transaction(self._database):
+                run_id = self._ledger.begin_run(settings, self._unique)
+            self._write_manifest()
+            return run_id
+
+    def issue_order(self, *, provider: str, model: str, mode: str, size: int, producer: int) -> int:
+        """Write a new order, durably, before it costs anything; returns its id, unique over all runs of the folder."""
+        with self._guarded(), Transaction(self._database):
+            self._ledger.write_ends()
+            return self._ledger.issue(provider, model, mode, size, producer, self._unique)
+
+    def end_order(
+        self,
+        order_id: int,
+        *,
+        state: str,
+        attempts: int,
+        usage: Usage | None,
+        cost_usd: float | None,
+        error: ErrorKind | None,
+        time_to_first_chunk_s: float | None,
+        duration_s: float | None,
+    ) -> None:
+        """Note an order's end; written with the next transaction, at the latest by `flush`, `end_run` or `close`.
+
+        Args:
+            order_id: An open order; no batch for it may come any more.
+            state: `done`, `failed` or `interrupted`.
+            attempts: Calls made for it.
+            usage: Tokens of all attempts, None where nothing is known.
+            cost_usd: Price of all attempts, None where unknown.
+            error: Why it failed, where it did.
+            time_to_first_chunk_s: Of the last attempt, in seconds.
+            duration_s: Of the last attempt, in seconds.
+        """
+        ended = cast(OrderState, state)
+        self._ledger.end(order_id, ended, attempts, usage, cost_usd, error, time_to_first_chunk_s, duration_s)
+
+    def end_run(self, stop_reason: str) -> None:
+        """Write the run's end and `run.json`; orders still open become interrupted."""
+        with self._guarded():
+            with Transaction(self._database):
+                self._ledger.interrupt_open()
+                self._ledger.end_run(stop_reason, self._unique)
+            self._write_manifest()
+
+    def flush(self) -> None:
+        """Write the noted ends of orders."""
+        with self._guarded(), Transaction(self._database):
+            self._ledger.write_ends()
+
+    def close(self) -> None:
+        """Write what is noted, close the files and give the lock back; a second call does nothing.
+
+        Raises:
+            StorageError: The last write failed, and no earlier call had reported a failure. The store is closed anyway.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._failure is None:
+                self.flush()
+        finally:
+            self._attributes.close()
+            with contextlib.suppress(OSError):
+                self._refused.close()
+            with contextlib.suppress(sqlite3.Error):
+                self._database.close()
+            self._lock.release()
+
+    # --- items ---------------------------------------------------------------------------------------------
+
+    def ingest(self, batches: Sequence[IncomingBatch]) -> list[Ingested]:
+        """Take in batches of open orders, in one transaction, then append the new lines.
+
+        Within an order an item is counted once, over all its batches and attempts. Returns one outcome for each batch.
+
+        Raises:
+            StorageError: Nothing of these batches is kept if the database failed; all of it if only the append did.
+            ValueError: A batch names an order that is not open.
+        """
+        for batch in batches:
+            if batch.order_id not in self._ledger.open:
+                raise ValueError(f"order {batch.order_id} is not open")
+        with self._guarded():
+            with Transaction(self._database):
+                self._ledger.write_ends()
+                intake = _Intake(self, int(self._clock()))
+                outcomes = [intake.take(batch) for batch in batches]
+                intake.write()
+            self._count(intake)
+            self._attributes.append(row[2] for row in intake.rows)
+            refused = b"".join(refused_lines(batch.order_id, batch.refused) for batch in batches if batch.refused)
+            if refused:
+                self._refused.write(refused)
+            if self._index.due:
+                with Transaction(self._database):
+                    self._index.fill()
+            return outcomes
+
+    def _count(self, intake: _Intake) -> None:
+        """Bring the figures in memory to the state of the commit."""
+        self._unique += len(intake.rows)
+        self._held += intake.held
+        for row in intake.rows:
+            self._repeats.added()
+            self._newest.append(row[2])
+        for (item_id, _), text in zip(intake.sightings, intake.sighted_texts, strict=True):
+            self._repeats.sighted(item_id, text)
+
+    # --- figures -------------------------------------------------------------------------------------------
+
+    def totals(self) -> Totals:
+        """The sums over all runs of the folder, from memory; a snapshot."""
+        ledger = self._ledger
+        return Totals(
+            unique=self._unique,
+            held=self._held,
+            sightings=self._repeats.sightings,
+            orders=dict(ledger.by_state),
+            providers={name: msgspec.structs.replace(one) for name, one in ledger.providers.items()},
+        )
+
+    def newest(self, count: int) -> list[str]:
+        """The items found last, the newest first."""
+        if count > len(self._newest) < self._unique:
+            return self._read_newest(count)[::-1]
+        return [self._newest[-1 - i] for i in range(min(count, len(self._newest)))]
+
+    def most_repeated(self, count: int) -> list[str]:
+        """Items that two or more orders named, the most often named first; at most `repeats.LISTED`."""
+        return self._repeats.most_repeated(count)
+
+    def _read_newest(self, count: int) -> list[str]:
+        rows = self._database.execute("SELECT text FROM items ORDER BY id DESC LIMIT ?", (count,)).fetchall()
+        return [row[0] for row in reversed(rows)]
+
+    def _write_manifest(self) -> None:
+        write_manifest(self.folder, self._database, self.totals(), self._filesystem)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Turn failures into the project's errors; after one the memory may be ahead of the disk, so it is final."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            self._failure = storage_error(error, self.folder)
+            raise self._failure from error
+        except BaseException:
+            self._failure = StorageError(f"work on {self.folder} was broken off; everything committed before is kept")
+            raise
+
+
+class _Intake:
+    """What one `ingest` decides and writes."""
+
+    def __init__(self, store: Store, now: int) -> None:
+        self._store = store
+        self._database = store._database
+        self._now = now
+        self._room = None if store._limit is None else max(0, store._limit - store._unique)
+        self.rows: list[tuple[int, bytes, str, str, int, int]] = []
+        self.sightings: list[tuple[int, int]] = []
+        self.sighted_texts: list[str] = []
+        self.held = 0
+        self._first_id = store._unique + 1
+
+    def take(self, batch: IncomingBatch) -> Ingested:
+        """Decide about each item of a batch."""
+        order_id = batch.order_id
+        named = self._store._ledger.open[order_id].named
+        identity, find = self._store._identity, self._store._index.find
+        before, sighted_before, held_before = len(self.rows), len(self.sightings), self.held
+        received = 0
+        for item in batch.items:
+            text = clean_line(item.text)
+            if not text:
+                continue
+            received += 1
+            key = key_of(text, identity)
+            if key in named:
+                continue
+            named.add(key)
+            item_id = find(key)
+            if item_id is not None:
+                self.sightings.append((item_id, order_id))
+                self.sighted_texts.append(self._text(item_id))
+            elif self._room is None or self._room > len(self.rows):
+                self._add(key, text, clean_line(item.description), order_id)
+            else:
+                self._hold(key, text, clean_line(item.description), order_id)
+        new = tuple(NewItem(row[0], row[2], row[3]) for row in self.rows[before:])
+        held = self.held - held_before
+        duplicate = received - len(new) - held
+        blank = len(batch.items) - received
+        refused = blank + sum(refusal.count for refusal in batch.refused)
+        self._store._ledger.progress(order_id, received, len(new), duplicate, refused)
+        return Ingested(order_id, new, duplicate, tuple(self.sighted_texts[sighted_before:]), held)
+
+    def _text(self, item_id: int) -> str:
+        if item_id >= self._first_id:
+            return self.rows[item_id - self._first_id][2]
+        text: str = self._database.execute("SELECT text FROM items WHERE id = ?", (item_id,)).fetchone()[0]
+        return text
+
+    def _add(self, key: bytes, text: str, description: str, order_id: int) -> None:
+        item_id = self._first_id + len(self.rows)
+        self._store._index.add(key, item_id)
+        self.rows.append((item_id, key, text, description, order_id, self._now))
+
+    def _hold(self, key: bytes, text: str, description: str, order_id: int) -> None:
+        self.held += self._database.execute(_HOLD, (key, text, description, order_id, self._now)).rowcount
+
+    def write(self) -> None:
+        """Write the new items and the sightings into the current transaction."""
+        self._database.executemany(INSERT_ITEM, self.rows)
+        self._database.executemany(_SIGHTING, self.sightings)

@@ -1,0 +1,127 @@
+"""A run's files as anybody can read them: text, SQLite, JSON; no code of the orchestrator is used."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tester.checks import CheckError
+
+
+class ItemRow(msgspec.Struct, frozen=True):
+    """An item of run.db.
+
+    Attributes:
+        id: From 1, in order of discovery.
+        text: First spelling seen.
+        count: Orders that named it.
+        first_order: The order that named it first.
+        provider: Vendor of that order.
+    """
+
+    id: int
+    text: str
+    count: int
+    first_order: int | None
+    provider: str | None
+
+
+class OrderRow(msgspec.Struct, frozen=True):
+    """An order of run.db; tokens are 0 where none were told."""
+
+    id: int
+    provider: str
+    model: str
+    state: str
+    attempts: int
+    items: int
+    new: int
+    duplicate: int
+    input_tokens: int
+    output_tokens: int
+    error: str | None
+
+
+class RunFiles:
+    """The files in a run's folder.
+
+    Args:
+        folder: Where they are, or will be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.attributes = folder / "attributes.txt"
+        self.database = folder / "run.db"
+
+    def lines(self, *, live: bool = False) -> list[str]:
+        """The lines of attributes.txt.
+
+        Args:
+            live: The file may not be there yet and a last line that has no end is left out: it is being written.
+
+        Raises:
+            CheckError: The file is missing, torn or no UTF-8.
+        """
+        try:
+            content = self.attributes.read_bytes()
+        except OSError as error:
+            if live:
+                return []
+            raise CheckError(f"attributes.txt cannot be read: {error}") from error
+        whole, newline, rest = content.rpartition(b"\n")
+        if rest and not live:
+            raise CheckError(f"attributes.txt ends in the middle of a line: {rest!r}")
+        try:
+            return (whole + newline).decode().split("\n")[:-1]
+        except UnicodeDecodeError as error:
+            raise CheckError(f"attributes.txt is no UTF-8: {error}") from error
+
+    def items(self) -> list[ItemRow]:
+        """All items in order of discovery."""
+        rows = self._query(
+            "SELECT i.id, i.text, i.count, i.first_order, o.provider FROM counted_items i "
+            "LEFT JOIN orders o ON o.id = i.first_order ORDER BY i.id"
+        )
+        return [ItemRow(*row) for row in rows]
+
+    def orders(self) -> list[OrderRow]:
+        """All orders of all runs in the folder, as they were issued."""
+        rows = self._query(
+            "SELECT id, provider, model, state, coalesce(attempts, 0), items, new, duplicate, "
+            "coalesce(input_tokens, 0), coalesce(output_tokens, 0), error FROM orders ORDER BY id"
+        )
+        return [OrderRow(*row) for row in rows]
+
+    def namings(self) -> list[tuple[int, int]]:
+        """Each item's id with each order that named it, the first one included."""
+        return self._query(
+            "SELECT id, first_order FROM items WHERE first_order IS NOT NULL "
+            "UNION ALL SELECT item_id, order_id FROM sightings"
+        )
+
+    def held(self) -> int:
+        """Items found beyond --max-attributes."""
+        return int(self._query("SELECT count(*) FROM held")[0][0])
+
+    def manifest(self) -> dict[str, Any]:
+        """run.json."""
+        try:
+            loaded: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckError(f"run.json cannot be read: {error}") from error
+        return loaded
+
+    def _query(self, sql: str) -> list[Any]:
+        try:
+            connection = sqlite3.connect(f"{self.database.absolute().as_uri()}?mode=ro", uri=True)
+            try:
+                return connection.execute(sql).fetchall()
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise CheckError(f"run.db cannot be read: {error}") from error

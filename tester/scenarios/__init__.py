@@ -1,0 +1,39 @@
+"""All scenarios by name, in the order in which `all` plays them."""
+
+from __future__ import annotations
+
+from tester.scenario import Scenario
+from tester.scenarios.bad_input import BadInput
+from tester.scenarios.basic import Basic
+from tester.scenarios.disk_full import DiskFull
+from tester.scenarios.exporting import Exporting
+from tester.scenarios.faults import Faults
+from tester.scenarios.folders import Folders
+from tester.scenarios.interrupt import Interrupt
+from tester.scenarios.kill_orchestrator import KillOrchestrator
+from tester.scenarios.kill_producers import KillProducers
+from tester.scenarios.no_start import NoStart
+from tester.scenarios.providers import Providers
+from tester.scenarios.refusals import Refusals
+from tester.scenarios.secret_keys import SecretKeys
+from tester.scenarios.storm import Storm
+
+_ALL: tuple[Scenario, ...] = (
+    Basic(),
+    Exporting(),
+    Providers(),
+    SecretKeys(),
+    BadInput(),
+    Folders(),
+    Refusals(),
+    NoStart(),
+    Interrupt(),
+    DiskFull(),
+    Faults(),
+    Storm(),
+    KillProducers(),
+    KillOrchestrator(),
+)
+
+SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
+"""Scenario by its name."""

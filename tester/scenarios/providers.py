@@ -1,0 +1,56 @@
+"""Three vendors at once: who found what, and what it cost, is written down rightly."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from tester.checks import check, check_consistent, check_equal, check_exit, check_same_items
+from tester.fake_provider import Entry
+from tester.scenario import TOPIC, Context
+from tester.served import delivered, names
+
+_APIS = ("openai", "anthropic", "gemini")
+_ITEMS = 40
+
+
+class Providers:
+    """A run on OpenAI, Anthropic and Gemini together."""
+
+    name = "providers"
+    description = "OpenAI, Anthropic and Gemini at once: provenance and tokens in run.db are those of the servers"
+
+    def run(self, context: Context) -> None:
+        """Play it."""
+        place = context.place("providers")
+        served = context.serve(names(600, context.seed), items_per_response=_ITEMS, thoughts=True)
+        ended = context.run(
+            *("--topic", TOPIC, "--producers", "3", "--iterations", "4", "--request-size", str(_ITEMS)),
+            *("--provider", ",".join(f"{api}:{api}-model" for api in _APIS)),
+            place=place,
+            environment=served.environment(*_APIS),
+        )
+        check_exit(ended, 0)
+        files, entries = context.files(place), served.entries()
+        check_consistent(files)
+        check_equal("orders", len(files.orders()), 12)
+        check_equal("requests at the servers", len(entries), 12)
+        check_same_items("attributes.txt beside what was sent", files.lines(), delivered(entries))
+        sent = _by_api(entries)
+        check_equal("vendors asked", sorted(sent), sorted(_APIS))
+        for api in _APIS:
+            orders = [order for order in files.orders() if order.provider == api]
+            check_equal(f"models of {api}'s orders", {order.model for order in orders}, {f"{api}-model"})
+            check_equal(f"models asked of {api}", {entry.model for entry in sent[api]}, {f"{api}-model"})
+            for what in ("input_tokens", "output_tokens"):
+                seen = sorted(getattr(order, what) for order in orders)
+                check_equal(f"{what} of {api}'s orders", seen, sorted(getattr(entry, what) for entry in sent[api]))
+            found = {item.text for item in files.items() if item.provider == api}
+            check(found, f"no item has {api} for its provenance")
+            check(found <= delivered(sent[api]), f"an item has {api} for its provenance though {api} never sent it")
+
+
+def _by_api(entries: list[Entry]) -> dict[str, list[Entry]]:
+    by_api: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_api[entry.api].append(entry)
+    return by_api

@@ -1,0 +1,33 @@
+"""What the README says is what happens."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+_FREE = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))}
+
+
+def test_the_python_example_runs(tmp_path: Path) -> None:
+    """The README's Python block runs as it stands, at the top level of a script without a main guard."""
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    script = tmp_path / "example.py"
+    script.write_text(block)
+    environment = {**_FREE, "PYTHONPATH": str(ROOT), "ORCHESTRATOR_PROVIDER_OPTIONS": "test.speed=0"}
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "output").glob("*/attributes.txt")
+    assert sum(len(path.read_text().splitlines()) for path in lines) >= 100
+
+
+def test_every_option_of_the_readme_exists() -> None:
+    """Options in the README's commands and tables are options of the command."""
+    shown = subprocess.run([sys.executable, "-m", "orchestrator", "--help"], cwd=ROOT, capture_output=True, text=True)
+    export = subprocess.run(
+        [sys.executable, "-m", "orchestrator", "export", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    known = set(re.findall(r"--[a-z-]+", shown.stdout + export.stdout)) | {"--scenario"}
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known

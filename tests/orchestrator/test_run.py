@@ -1,0 +1,354 @@
+"""The run's loop over in-memory seams: producers are threads that answer as each test says."""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from contract.errors import ErrorKind, ProducerStartError
+from contract.messages import (
+    Cancel,
+    Configure,
+    Item,
+    ItemBatch,
+    Order,
+    OrderDone,
+    OrderFailed,
+    ProviderSetup,
+    Ready,
+    Shutdown,
+    Usage,
+)
+from orchestrator.dedup.identity import Identity
+from orchestrator.events import ItemFound, OrderEnded, ProducerDied, ProviderDisabled, RunEvent, StopReason
+from orchestrator.filesystem import MemoryFileSystem
+from orchestrator.limits import DRY_RESPONSES
+from orchestrator.pricing import FlatPrice, Price
+from orchestrator.processes.communicator import MemoryCommunicator, MemoryEndpoint
+from orchestrator.processes.process_manager import ThreadProcessManager
+from orchestrator.providers import ProviderSpec
+from orchestrator.run import Run
+from orchestrator.settings import Settings
+from orchestrator.store import Store
+from orchestrator.supervisor import Supervisor
+
+FOLDER = Path("/runs/fruit")
+
+
+class Answers:
+    """What producers answer; records the orders that they got.
+
+    Args:
+        answer: From an order to the messages that are sent for it. None as a message: the producer dies there.
+    """
+
+    def __init__(self, answer: Callable[[Order], Iterable[ItemBatch | OrderDone | OrderFailed | None]]) -> None:
+        self._answer = answer
+        self._lock = threading.Lock()
+        self.orders: list[Order] = []
+        self.cancelled: list[int] = []
+
+    def __call__(self, endpoint: MemoryEndpoint) -> None:
+        """Body of one producer."""
+        while True:
+            message = endpoint.receive()
+            if isinstance(message, Configure):
+                endpoint.send(Ready(1, 0.0))
+            elif isinstance(message, Order):
+                with self._lock:
+                    self.orders.append(message)
+                    replies = list(self._answer(message))
+                for reply in replies:
+                    if reply is None:
+                        endpoint.close(torn=True)
+                        return
+                    endpoint.send(reply)
+            elif isinstance(message, Cancel):
+                self.cancelled.append(message.order_id)
+                endpoint.send(OrderFailed(message.order_id, 0, ErrorKind.CANCELLED, "cancelled", 0))
+            elif message is None or isinstance(message, Shutdown):
+                endpoint.close()
+                return
+
+
+def batch(order: Order, *texts: str) -> ItemBatch:
+    """Items of an order."""
+    return ItemBatch(order.id, order.attempt, tuple(Item(text) for text in texts))
+
+
+def done(order: Order, usage: Usage | None = None) -> OrderDone:
+    """A good end."""
+    return OrderDone(order.id, order.attempt, usage or Usage(10, 20), "stop", 0, 0, 0.1, 0.2)
+
+
+def failed(order: Order, kind: ErrorKind, message: str = "it failed", items: int = 0) -> OrderFailed:
+    """A bad end that asks for no pause."""
+    return OrderFailed(order.id, order.attempt, kind, message, items)
+
+
+def spec(name: str = "x", weight: float = 1.0) -> ProviderSpec:
+    """A provider."""
+    return ProviderSpec("test", weight, 8192, None, ProviderSetup(f"test:{name}", "simulated", name))
+
+
+def build(
+    answers: Callable[[MemoryEndpoint], None],
+    filesystem: MemoryFileSystem | None = None,
+    specs: tuple[ProviderSpec, ...] = (spec(),),
+    price: Price | None = None,
+    **settings: object,
+) -> Run:
+    """A run over memory."""
+    made = Settings(topic="Fruit", **{"producers": 2, "concurrency": 2, **settings})  # type: ignore[arg-type]
+    communicator = MemoryCommunicator()
+    store = Store.open(
+        FOLDER,
+        "Fruit",
+        identity=Identity.NORMALIZED,
+        filesystem=filesystem or MemoryFileSystem(),
+        max_items=made.max_attributes,
+    )
+    supervisor = Supervisor(
+        made.producers, [one.setup for one in specs], "info", communicator, ThreadProcessManager(answers)
+    )
+    prices: dict[str, Price | None] = {one.name: price or FlatPrice(0, 0) for one in specs}
+    return Run(made, specs, prices, store, supervisor, communicator.wake)
+
+
+def play(run: Run) -> list[RunEvent]:
+    """Run to the end; all events."""
+    return [event for events in run.rounds() for event in events]
+
+
+def numbered() -> Callable[[Order], list[ItemBatch | OrderDone | OrderFailed | None]]:
+    """Each order brings three new items and one that all bring."""
+    counter = itertools.count(1)
+
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
+        return [batch(order, "Apple", *(f"Fruit number {next(counter)}" for _ in range(3))), done(order)]
+
+    return answer
+
+
+def test_iterations_are_kept_for_each_producer() -> None:
+    """Each producer makes its N requests, no more; every item is found once; the result adds up."""
+    answers = Answers(numbered())
+    filesystem = MemoryFileSystem()
+    run = build(answers, filesystem, iterations=5)
+    events = play(run)
+    result = run.result()
+    assert result.stop_reason is StopReason.ITERATIONS
+    assert len(answers.orders) == 10 == result.calls
+    found = [event.text for event in events if isinstance(event, ItemFound)]
+    assert len(found) == len(set(found)) == 31 == result.unique == result.new
+    assert result.duplicates == 9
+    assert (result.input_tokens, result.output_tokens, result.cost_usd) == (100, 200, 0.0)
+    assert filesystem.read_bytes(FOLDER / "attributes.txt").decode().split("\n")[:-1] == found
+
+
+def test_what_is_known_goes_into_later_orders() -> None:
+    """Every producer profits from what the others have found."""
+    answers = Answers(numbered())
+    run = build(answers, iterations=4, concurrency=1)
+    play(run)
+    assert answers.orders[0].avoid == ()
+    assert "Apple" in answers.orders[-1].avoid
+    assert len(answers.orders[-1].avoid) > 5
+
+
+def test_a_second_run_continues() -> None:
+    """The same topic again: earlier items are known, order numbers go on."""
+    filesystem = MemoryFileSystem()
+    play(build(Answers(numbered()), filesystem, iterations=1, producers=1))
+    answers = Answers(lambda order: [batch(order, "apple", "Kiwi"), done(order)])
+    run = build(answers, filesystem, iterations=1, producers=1)
+    play(run)
+    assert (run.result().unique, run.result().new) == (5, 1)
+    assert answers.orders[0].id == 2
+
+
+def test_max_attributes_is_exact() -> None:
+    """Not one item more stands in the file, and no further orders are given."""
+    filesystem = MemoryFileSystem()
+    run = build(Answers(numbered()), filesystem, max_attributes=10)
+    play(run)
+    assert run.result().stop_reason is StopReason.MAX_ATTRIBUTES
+    assert run.result().unique == 10
+    assert filesystem.read_bytes(FOLDER / "attributes.txt").count(b"\n") == 10
+
+
+def test_the_money_limit_holds() -> None:
+    """Orders stop before the limit could be passed."""
+    price = FlatPrice(0.0, 1000.0)  # 20 output tokens cost 2 cents, the worst case of an order 1.36 dollars
+    run = build(Answers(numbered()), price=price, max_cost_usd=2.0)
+    play(run)
+    result = run.result()
+    assert result.stop_reason is StopReason.MAX_COST
+    assert result.cost_usd is not None
+    assert 0.5 < result.cost_usd <= 2.0
+
+
+def test_a_broken_attempt_is_continued_with_the_rest() -> None:
+    """What had come is kept and counted once; the retry asks for what is missing and names what had come."""
+
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
+        if order.attempt == 0:
+            return [batch(order, "Apple", "Pear"), failed(order, ErrorKind.STREAM_TRUNCATED, items=2)]
+        return [batch(order, "Apple", "Plum"), done(order)]
+
+    answers = Answers(answer)
+    run = build(answers, producers=1, iterations=1, request_size=5)
+    events = play(run)
+    first, second = answers.orders
+    assert (first.id, second.attempt, second.size) == (second.id, 1, 3)
+    assert set(second.avoid) == {"Apple", "Pear"}
+    assert [event.text for event in events if isinstance(event, ItemFound)] == ["Apple", "Pear", "Plum"]
+    totals = run.result()
+    assert (totals.calls, totals.failed_calls, totals.unique) == (2, 1, 3)
+
+
+def test_an_order_whose_items_had_all_come_is_not_bought_again() -> None:
+    """A stream that breaks after the last item needs no retry."""
+    answers = Answers(lambda order: [batch(order, "Apple", "Pear"), failed(order, ErrorKind.STREAM_TRUNCATED, items=2)])
+    run = build(answers, producers=1, iterations=1, request_size=2)
+    play(run)
+    assert len(answers.orders) == 1
+
+
+def test_attempts_are_bounded() -> None:
+    """An order that never succeeds is given up after its attempts, and the run goes on to its end."""
+    answers = Answers(
+        lambda order: [failed(order, ErrorKind.BAD_RESPONSE)] if order.id == 1 else [batch(order, "Apple"), done(order)]
+    )
+    run = build(answers, producers=1, concurrency=1, iterations=2, max_attempts=2)
+    events = play(run)
+    assert [order.id for order in answers.orders].count(1) == 2
+    given_up = [event for event in events if isinstance(event, OrderEnded) and event.error and event.retry_in_s is None]
+    assert len(given_up) == 1
+    assert run.result().stop_reason is StopReason.ITERATIONS
+
+
+def test_a_disabled_provider_leaves_its_work_to_the_others() -> None:
+    """A wrong key disables one provider with a message; its order is done by another; the run is no failure."""
+
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
+        if order.provider == "test:bad":
+            return [failed(order, ErrorKind.AUTH, "the key is wrong")]
+        return numbered_answer(order)
+
+    numbered_answer = numbered()
+    answers = Answers(answer)
+    run = build(answers, specs=(spec("bad"), spec("good")), iterations=3)
+    events = play(run)
+    (disabled,) = [event for event in events if isinstance(event, ProviderDisabled)]
+    assert (disabled.provider, disabled.message) == ("test:bad", "the key is wrong")
+    done_orders = {order.id for order in answers.orders if order.provider == "test:good"}
+    assert len(done_orders) == 6
+    assert run.result().exit_code == 0
+
+
+def test_no_provider_left_ends_the_run() -> None:
+    """When every provider is disabled the run ends with its own exit code and says why."""
+    run = build(Answers(lambda order: [failed(order, ErrorKind.AUTH, "the key is wrong")]))
+    play(run)
+    result = run.result()
+    assert (result.stop_reason, result.exit_code) == (StopReason.NO_PROVIDER, 4)
+    assert "the key is wrong" in result.explanation
+
+
+def test_an_unlimited_run_ends_when_nothing_new_comes() -> None:
+    """The stated rule: so many complete responses in a row without a new item."""
+    answers = Answers(lambda order: [batch(order, "Apple"), done(order)])
+    run = build(answers)
+    play(run)
+    assert run.result().stop_reason is StopReason.EXHAUSTED
+    assert DRY_RESPONSES < len(answers.orders) < DRY_RESPONSES + 10
+
+
+def test_a_dying_producer_loses_nothing() -> None:
+    """Its open order is finished by another process; what it had sent is kept and counted once."""
+    deaths = iter(range(3))
+
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
+        if next(deaths, None) is not None:
+            return [batch(order, "Apple", f"Last words {order.id}"), None]
+        return [batch(order, "Apple", "Pear"), done(order)]
+
+    run = build(Answers(answer), iterations=3)
+    events = play(run)
+    assert len([event for event in events if isinstance(event, ProducerDied)]) == 3
+    found = [event.text for event in events if isinstance(event, ItemFound)]
+    assert len(found) == len(set(found))
+    assert {"Apple", "Pear"} < set(found)
+    assert any(text.startswith("Last words") for text in found)
+    assert run.result().stop_reason is StopReason.ITERATIONS
+    assert run.store.totals().unique == len(found)
+
+
+def test_producers_that_cannot_start_end_the_run() -> None:
+    """No respawn loop: the run ends with its own exit code, its failure in words."""
+    run = build(lambda endpoint: endpoint.close())
+    play(run)
+    assert isinstance(run.failure, ProducerStartError)
+    assert run.result().exit_code == 5
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_interrupting(presses: int) -> None:
+    """Once: open responses are finished. Twice: their streams are cancelled. Either way all that came is kept."""
+    gate = threading.Event()
+
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
+        first = batch(order, f"Fruit {order.id}")
+        return [first, done(order)] if gate.is_set() else [first]
+
+    answers = Answers(answer)
+    run = build(answers, producers=1, concurrency=1)
+    rounds = run.rounds()
+    while run.stats.new == 0:
+        next(rounds)
+    for _ in range(presses):
+        run.interrupt()
+    if presses == 1:
+        for _ in range(2):
+            next(rounds)
+        assert answers.cancelled == []
+        run.terminate()
+    events = [event for events in rounds for event in events]
+    assert answers.cancelled == [1]
+    assert events
+    result = run.result()
+    assert (result.stop_reason, result.exit_code, result.unique) == (StopReason.INTERRUPTED, 130, 1)
+
+
+def test_leaving_early_ends_everything() -> None:
+    """A program that stops iterating leaves no process, an ended run and all its items behind."""
+    filesystem = MemoryFileSystem()
+    run = build(Answers(numbered()), filesystem)
+    rounds = run.rounds()
+    while run.stats.new < 5:
+        next(rounds)
+    rounds.close()  # type: ignore[attr-defined]
+    assert all(producer.handle is None or producer.handle.exit_code() == 0 for producer in run.supervisor.producers)
+    assert filesystem.read_bytes(FOLDER / "attributes.txt").count(b"\n") == run.result().unique >= 5
+
+
+def test_a_full_disk_ends_the_run_with_what_was_kept() -> None:
+    """The run stops with one clear error; everything written before is valid, and a later run completes the file."""
+    filesystem = MemoryFileSystem()
+    run = build(Answers(numbered()), filesystem, iterations=50)
+    rounds = run.rounds()
+    while run.stats.new < 5:
+        next(rounds)
+    filesystem.fail_after_bytes(10)
+    for _ in rounds:
+        pass
+    assert run.result().exit_code == 6
+    assert "space" in str(run.failure).lower() or "full" in str(run.failure).lower()
+    filesystem.fail_after_bytes(None)
+    again = build(Answers(numbered()), filesystem, iterations=1)
+    lines = filesystem.read_bytes(FOLDER / "attributes.txt").decode().split("\n")[:-1]
+    assert len(lines) == len(set(lines)) == again.store.totals().unique
+    again.store.close()
