@@ -6,14 +6,17 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import load, startup
+from benchmarks import arrival, concurrency, load, memory, startup
 from benchmarks.report import Table
 
 BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "help": startup.help_time,
     "producer": startup.producer_start,
+    "arrival": arrival.time_to_file,
     "overhead": load.overhead_bound,
     "latency": load.latency_bound,
+    "concurrency": concurrency.concurrency,
+    "memory": memory.store_memory,
 }
 
 

@@ -259,7 +259,7 @@ class _MemoryDatabase:
 class MemoryFileSystem:
     """Files in a dictionary, databases in SQLite's memory; shared by everybody who holds this object.
 
-    A folder exists once it was made or holds a file. A database stands apart from the files: it has a path, but no bytes.
+    A folder exists once it was made. A database stands apart from the files: it has a path, but no bytes.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,15 @@ import msgspec
 from contract.errors import ErrorKind
 from contract.messages import Order, OrderDone, OrderFailed, Usage
 from orchestrator.limits import Budget
-from orchestrator.planner import Known, avoid_budget_tokens, avoid_list, build_order, order_seed, request_size
+from orchestrator.planner import (
+    MAX_AVOID,
+    Known,
+    avoid_budget_tokens,
+    avoid_list,
+    build_order,
+    order_seed,
+    request_size,
+)
 from orchestrator.pricing import Price
 from orchestrator.retry import back_off_s, may_retry
 from orchestrator.routing import ProviderState, Router
@@ -27,8 +35,8 @@ from orchestrator.supervisor import Producer, Supervisor
 
 log = logging.getLogger(__name__)
 
-_AVOID_CANDIDATES = 400
-"""Items that are looked at for an avoid-list; more never fit."""
+_REPEATED_FRESH_S = 0.5
+"""How old the list of the most repeated items may be: it changes slowly, and ranking it anew costs a millisecond."""
 
 
 class OpenOrder:
@@ -101,6 +109,8 @@ class OrderDesk:
         self._issued = [0] * settings.producers
         self._waiting: list[tuple[float, int, OpenOrder]] = []
         self._sequence = itertools.count()
+        self._repeated: Sequence[str] = ()
+        self._repeated_until = 0.0
         self._rng = random.Random(settings.seed)
 
     # --- giving --------------------------------------------------------------------------------------------
@@ -176,7 +186,7 @@ class OrderDesk:
 
     def _message(self, order: OpenOrder) -> Order:
         spec = order.provider.spec
-        known = Known(self._store.most_repeated(_AVOID_CANDIDATES), self._store.newest(_AVOID_CANDIDATES))
+        known = Known(self._most_repeated(), self._store.newest(MAX_AVOID))
         budget = int(avoid_budget_tokens(self._settings.avoid_share, spec) * order.prompt_share)
         return build_order(
             order_id=order.id,
@@ -187,6 +197,13 @@ class OrderDesk:
             avoid=avoid_list(known, budget, first=order.received),
             seed=self._settings.seed,
         )
+
+    def _most_repeated(self) -> Sequence[str]:
+        now = self._clock()
+        if now >= self._repeated_until:
+            self._repeated = self._store.most_repeated(MAX_AVOID)
+            self._repeated_until = now + _REPEATED_FRESH_S
+        return self._repeated
 
     @property
     def iterations_done(self) -> bool:

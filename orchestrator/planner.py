@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain, islice, zip_longest
 
 import msgspec
 
 from contract.messages import Order
 from orchestrator.providers import ProviderSpec
 
+MAX_AVOID = 200
+"""Longest avoid-list. Longer ones save calls but cost more than they save, and models obey them less (measured on
+simulated models: cost at 95 % recall 193 tokens an item with 200, 566 with all)."""
 _CHARS_PER_TOKEN = 4
 _TOKENS_PER_ITEM = 16
 """Room for one item in the answer; names take 3 to 8 tokens, descriptions that nobody asked for some more."""
@@ -33,27 +37,21 @@ def avoid_list(known: Known, budget_tokens: int, first: Iterable[str] = ()) -> t
         known: Candidates.
         budget_tokens: What the list may cost; a token is taken as 4 characters, and one more for each line end.
         first: Items that must come before all others (what this very order has brought already).
+
+    Returns:
+        At most `MAX_AVOID` items, none twice.
     """
-    chosen: dict[str, None] = {}
+    turns = zip_longest(known.most_repeated[:MAX_AVOID], known.newest[:MAX_AVOID])
+    candidates = dict.fromkeys(chain(first, chain.from_iterable(turns)))
+    candidates.pop(None, None)
+    chosen: list[str] = []
     left = budget_tokens
-    for text in _alternate(first, known.most_repeated, known.newest):
-        if text in chosen:
-            continue
-        cost = len(text) // _CHARS_PER_TOKEN + 2
-        if cost > left:
+    for text in islice(candidates, MAX_AVOID):
+        left -= len(text) // _CHARS_PER_TOKEN + 2
+        if left < 0:
             break
-        chosen[text] = None
-        left -= cost
+        chosen.append(text)
     return tuple(chosen)
-
-
-def _alternate(first: Iterable[str], left: Sequence[str], right: Sequence[str]) -> Iterable[str]:
-    yield from first
-    for index in range(max(len(left), len(right))):
-        if index < len(left):
-            yield left[index]
-        if index < len(right):
-            yield right[index]
 
 
 def max_output_tokens(size: int, spec: ProviderSpec) -> int:

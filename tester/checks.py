@@ -94,7 +94,9 @@ def check_consistent(files: RunFiles) -> None:
     held = files.held()
     twice = [naming for naming, times in Counter(namings).items() if times > 1]
     check(not twice, f"(item, order) counted more than once: {twice[:_SHOWN]}")
-    check_equal("sum of the items' counts beside the namings", sum(item.count for item in items), len(namings))
+    adopted = sum(item.first_order is None for item in items)
+    counted = sum(item.count for item in items)
+    check_equal("sum of the items' counts beside the namings and adopted lines", counted, len(namings) + adopted)
     first_of, named_by = Counter(item.first_order for item in items), Counter(order for _, order in namings)
     for order in orders:
         what = f"order {order.id} ({order.state})"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import sys
-from functools import partial
 from typing import Protocol
 
 from rbloom import Bloom
@@ -44,6 +43,10 @@ class DuplicateFilter(Protocol):
         ...
 
 
+def _own_hash(key: bytes) -> int:
+    return int.from_bytes(key, "little", signed=True)
+
+
 class RbloomFilter:
     """A growing chain of `rbloom` filters.
 
@@ -65,7 +68,7 @@ class RbloomFilter:
         self._layers = [self._newest]
 
     def _layer(self) -> Bloom:
-        return Bloom(self._capacity, self._error_rate, partial(int.from_bytes, byteorder="little", signed=True))
+        return Bloom(self._capacity, self._error_rate, _own_hash)
 
     def add(self, key: bytes) -> None:
         """Take a key in."""

@@ -58,7 +58,7 @@ def key_text(text: str, identity: Identity) -> str:
 
 
 def without_surrogates(text: str) -> str:
-    """The text with surrogate pairs joined and lone surrogates, which no file and no hash can take, replaced by U+FFFD."""
+    """The text with surrogate pairs joined and lone surrogates, which no file can take, replaced by U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -109,7 +109,7 @@ _LIST_MARK = re.compile(
       | \[\d{1,4}\](?=\s)                           # [1]
       | \d{1,3}[.)、:](?=[^\x00-\x7f])              # 1.東京
       | \(?[a-z]\)(?=\s)                            # a)   (a)
-    )+(?=.*[^\W_]|.*[^\x00-\x7f])""",
+    )+(?=.*[^\W_]|.*[^\x00-\x7f])""",  # noqa: RUF001
     re.VERBOSE | re.DOTALL,
 )
 _STARTS_PLAIN = re.compile(r"[a-z]+[a-z ]")
@@ -127,7 +127,7 @@ def _without_list_mark(text: str) -> str:
     return bare.replace("*", " ") if mark[0].endswith("*") else bare
 
 
-_PARENTHESIS = re.compile(r"""(?:(?<![a-z0-9])\([^()]*\)|(?:^|\s)\[[^\[\]]*\])[\s"'“”‘’»_`~*.,;:!]*$""")
+_PARENTHESIS = re.compile(r"""(?:(?<![a-z0-9])\([^()]*\)|(?:^|\s)\[[^\[\]]*\])[\s"'“”‘’»_`~*.,;:!]*$""")  # noqa: RUF001
 """A last parenthesis. One that touches a Latin word belongs to it: "iron(II)", "f(x)"."""
 _LINK = re.compile(r"\[([^\[\]]+)\]\([^()\s]*\)")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_VANISH = "'\"`.‘’‚‛“”„‟′″´ʹʺʻʼʽʾʿˈ׳״…®©℗™℠"
-_SEPARATE_SYMBOLS = "|~−∕¦"
+_VANISH = "'\"`.‘’‚‛“”„‟′″´ʹʺʻʼʽʾʿˈ׳״…®©℗™℠"  # noqa: RUF001
+_SEPARATE_SYMBOLS = "|~−∕¦"  # noqa: RUF001
 _KEPT_PUNCTUATION = "#%@"
 _REWRITTEN = {"&": " and ", "♯": "#", "\x00": ".", "\x01": "*"}
 _STROKED = {
@@ -23,7 +23,7 @@ _STROKED = {
     "œ": "oe",
     "ħ": "h",
     "ŧ": "t",
-    "ı": "i",
+    "ı": "i",  # noqa: RUF001
     "ŋ": "n",
 }
 """Latin letters with a stroke or a tie, which Unicode does not decompose."""
@@ -71,7 +71,7 @@ ASCII_TABLE: dict[int, str | None] = {code: _image(chr(code)) for code in range(
 _TABLE = _Table(ASCII_TABLE)
 _MARKS = "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
 _ANY_MARK = re.compile(_MARKS)
-_LOOSE_MARK = re.compile("([a-zα-ωͱͳͷϙϛϝϟϡ])" + _MARKS)
+_LOOSE_MARK = re.compile("([a-zα-ωͱͳͷϙϛϝϟϡ])" + _MARKS)  # noqa: RUF001
 """A Latin or Greek letter with marks for which Unicode has no single letter."""
 
 

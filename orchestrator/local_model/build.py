@@ -1,4 +1,4 @@
-"""Builds llama-server from its pinned source, for platforms and processors that the ready binary does not run on."""
+"""Builds llama-server from its pinned source, for where the ready one cannot be had or does not run."""
 
 from __future__ import annotations
 
@@ -35,8 +35,11 @@ _FLAGS = (
 )
 
 
-def require_tools() -> None:
+def require_tools(reason: str) -> None:
     """Check for cmake and a compiler before anything is downloaded.
+
+    Args:
+        reason: Why the ready server is not used, for the message.
 
     Raises:
         ConfigurationError: One of them is missing.
@@ -46,7 +49,7 @@ def require_tools() -> None:
         missing.append("a C++ compiler")
     if missing:
         raise ConfigurationError(
-            "no ready llama-server runs on this machine, and building it needs "
+            f"no ready llama-server can be used here ({reason}), and building it needs "
             f"{' and '.join(missing)}; install {'it' if len(missing) == 1 else 'them'} "
             "(Debian: apt install cmake g++) and start again, or use --provider test"
         )

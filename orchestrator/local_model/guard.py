@@ -22,6 +22,7 @@ GRACE_S = 1.0
 """Seconds between SIGTERM and SIGKILL; the command must be gone within 2 s."""
 
 CANNOT_START = 127
+_LIFE_LINE = 0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -58,10 +59,11 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
 def _wait(child: subprocess.Popen[bytes], wakeup: socket.socket, asked: list[int]) -> None:
     """Return when the command has ended, the life line is closed, or SIGTERM came."""
     while not asked and not _has_ended(child):
-        readable, _, _ = select.select([sys.stdin.fileno(), wakeup], [], [])
-        if wakeup in readable:
-            wakeup.recv(64)
-        if sys.stdin.fileno() in readable and not os.read(sys.stdin.fileno(), 64):
+        readable, _, _ = select.select([_LIFE_LINE, wakeup], [], [])
+        # Whatever is readable is either consumed or at its end, which ends the wait: there is nothing to spin on.
+        if wakeup in readable and not wakeup.recv(64):
+            return
+        if _LIFE_LINE in readable and not os.read(_LIFE_LINE, 64):
             return
 
 
@@ -69,8 +71,8 @@ def _end(child: subprocess.Popen[bytes], wakeup: socket.socket) -> None:
     _signal_group(child, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_S
     while not _has_ended(child) and (left := deadline - time.monotonic()) > 0:
-        if select.select([wakeup], [], [], left)[0]:
-            wakeup.recv(64)
+        if select.select([wakeup], [], [], left)[0] and not wakeup.recv(64):
+            return
 
 
 def main(command: list[str]) -> int:
@@ -86,11 +88,13 @@ def main(command: list[str]) -> int:
     except (OSError, subprocess.SubprocessError) as error:
         sys.stderr.write(f"cannot start {command[0]}: {error}\n")
         return CANNOT_START
-    _wait(child, wakeup, asked)
-    if not _has_ended(child):
-        _end(child, wakeup)
-    _signal_group(child, signal.SIGKILL)  # also what the command left behind in its group
-    code = child.wait()
+    try:
+        _wait(child, wakeup, asked)
+    finally:  # a life line that cannot be read is cut
+        if not _has_ended(child):
+            _end(child, wakeup)
+        _signal_group(child, signal.SIGKILL)  # also what the command left behind in its group
+        code = child.wait()
     return 128 - code if code < 0 else code
 
 

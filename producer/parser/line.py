@@ -31,6 +31,8 @@ MAX_DESCRIPTION_CHARS = 500
 _MAX_FAST_CHARS = 80
 _PLAIN_LINE = re.compile(r"[^\W\d_][^\W_'’-]*(?:['’-][^\W_]+)*(?: [^\W_(][^\W_]*(?:['’.&/-][^\W_]+)*){0,5}")
 _SIMPLE_MARK = re.compile(r"(?:(\d{1,3})[.)]|[-*•])\s")
+_FOLLOWING = ("The following ", "the following ")
+_ESCAPED_MARK = re.compile(r"(\d{0,4})\\([-+*#>.)])(?=\s)")
 _HEADING = re.compile(r"#{1,6}(?:\s+(.*))?")
 _BOLD_NUMBER = re.compile(r"(\*\*|__)\s*(\(?\d{1,4}\s?[.):]?\)?)\s*\1\s*([.:)]?)\s*(?=\S)")
 _SURE_NAME = re.compile(
@@ -102,7 +104,7 @@ class LineReader:
         if not _PLAIN_LINE.fullmatch(line, start):
             return None
         text = line[start:]
-        if text.partition(" ")[0].casefold() in SUSPECTS:
+        if text.partition(" ")[0].casefold() in SUSPECTS or text.startswith(_FOLLOWING):
             return None
         if number and not self._numbering.takes(int(number), plain_list=self._habits.has_no_numbers):
             return None
@@ -112,9 +114,13 @@ class LineReader:
 
     def read_element(self, text: str, description: str) -> list[Finding]:
         """An item that JSON gave: its form is certain, only its text is cleaned."""
+        if not description and len(text) <= self._fast_chars and _PLAIN_LINE.fullmatch(text):
+            self._habits.note(Mark.NONE, text.count(" ") + 1)
+            return [Finding(text)]
         cleaned = " ".join(to_segments(text[: MAX_SEGMENT_CHARS * 2]))
         if not cleaned:
             return [Finding(text, reason=Reason.EMPTY)]
+        cleaned = strip_bullet(cleaned)[0] or cleaned
         body, number = self._numbering.strip(cleaned, plain_list=self._habits.has_no_numbers)
         mark = Mark.NONE if number is None else Mark.NUMBER
         if description:
@@ -182,6 +188,8 @@ class LineReader:
         return self._settle(*self._split_name(body), Mark.NUMBER)._replace(hold=True, mark=Mark.NONE)
 
     def _read_marked(self, text: str) -> list[Finding]:
+        if "\\" in text[:5]:
+            text = _ESCAPED_MARK.sub(r"\1\2", text, count=1)
         body, bulleted = strip_bullet(text)
         if not body:
             return [Finding(text, reason=Reason.EMPTY)]
@@ -256,7 +264,7 @@ class LineReader:
         first = text.lstrip("(['\"…. ").partition(" ")[0].strip("!,.:;?()[]").casefold()
         if first not in SUSPECTS and text.count(" ") < 4 and text[0] not in ".…(":
             return []
-        reason = classify(text, any_items=self._habits.lines > 0)
+        reason = classify(text)
         if reason is None:
             return []
         if reason is Reason.PREAMBLE:

@@ -25,6 +25,7 @@ _INLINE = re.compile(
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _LONE_TAG = re.compile(r"<[a-z][a-z0-9]*>", re.IGNORECASE)
 
+_MARKED = re.compile(r"[\[*_`~\\]")
 _LINK = re.compile(r"!?\[([^\[\]]{1,300})\](?:\([^()]{0,500}(?:\([^()]{0,200}\)[^()]{0,300})?\)|\[[^\[\]]{0,100}\])")
 _WIKI_LINK = re.compile(r"\[\[(?:[^\[\]|]{1,200}\|)?([^\[\]|]{1,300})\]\]")
 _FOOTNOTE = re.compile(r"(?<=\S)\s?\[\^?\d{1,3}\]")
@@ -93,6 +94,8 @@ def code_span(text: str) -> str | None:
 
 def strip_emphasis(text: str) -> str:
     """The text without links, footnote marks, code ticks and emphasis; what is not paired stays ("*nix", "A*")."""
+    if not _MARKED.search(text):
+        return text
     if "[" in text:
         text = _WIKI_LINK.sub(r"\1", text)
         text = _LINK.sub(r"\1", text)
@@ -114,6 +117,8 @@ def strip_emphasis(text: str) -> str:
 
 def trim(text: str) -> str:
     """The text without enclosing quotes and without the punctuation that separates list entries."""
+    if text[:1].isalnum() and text[-1:].isalnum():
+        return " ".join(text.split())
     for _ in range(4):
         before = text
         text = _strip_end(text.strip(_SEPARATORS))
@@ -130,6 +135,8 @@ def _strip_end(text: str) -> str:
         return text[:-1]
     if text.endswith(("。", "…", "...")):
         return text.rstrip("。….")
+    if text.endswith(("]", "}")) and "[" not in text and "{" not in text:
+        return text[:-1]  # the end of an array whose beginning was lost
     if text.endswith(".") and not _is_abbreviation(text):
         return text[:-1]
     return text

@@ -33,6 +33,7 @@ _PREAMBLE = re.compile(
     r"(?i:sure|certainly|of course|absolutely|okay|ok|alright|got it|understood|great question|no problem)[!,.:](?!\w)"
     r"|(?i:sure|certainly|okay|ok|of course|absolutely)$"
     r"|[Hh]ere(?:['’]s| is| are)\b.*\b(?:lists?|\d+|some|items?|examples?|names?|distinct|different|unique|more|few)\b"
+    r"|[Hh]ere(?:['’]s| is| are) [a-z][^:]*:"
     r"|[Bb]elow (?:is|are|you)\b"
     r"|[Tt]he following (?:is|are|list|items|\w+ are)\b"
     r"|[Tt]h(?:is|ese) (?:is|are) (?:a |the )?(?:list|\d+)\b"
@@ -94,13 +95,8 @@ def is_sentence_case(text: str) -> bool:
     return share is not None and share > _MOSTLY
 
 
-def classify(text: str, *, any_items: bool) -> Reason | None:
-    """Whether an unmarked line speaks about the list instead of standing in it.
-
-    Args:
-        text: The line, clean, without emphasis.
-        any_items: Whether an item came before it.
-    """
+def classify(text: str) -> Reason | None:
+    """Whether an unmarked line (clean, without emphasis) speaks about the list instead of standing in it."""
     apology = classify_apology(text)
     if apology:
         return apology
@@ -111,7 +107,7 @@ def classify(text: str, *, any_items: bool) -> Reason | None:
     words = text.count(" ") + 1
     if words >= _SENTENCE_WORDS or text.endswith(_SENTENCE_END):
         if _CLOSING_SENTENCE.match(text) or (words >= 4 and text[-1] == "?" and _ASKS_USER.search(text)):
-            return Reason.CLOSING if any_items else Reason.PREAMBLE
+            return Reason.CLOSING
         if words > 4 and _FIRST_PERSON.match(text) and is_sentence_case(text):
             return Reason.PROSE
     return None

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from producer.parser.phrases import is_sentence_case, lower_share
 
@@ -17,6 +18,7 @@ _STRONG_COMMAS = re.compile(r"[;；、،，]")
 _CONJUNCTION = re.compile(r"(?:and|or|&|und|et|y|e)\s+|.*\s(?:and|or|&)\s")
 _LAST_CONJUNCTION = re.compile(r"(?:and|or|&)\s+")
 _PROSE_WORDS = re.compile(r"\b(?:is|are|was|were|has|have|offers?|includes?|including|such as)\b")
+_MAX_SEPARATORS = 6
 _MAX_PART_WORDS = 5
 _MAX_PART_CHARS = 60
 _SURE_PARTS = 4
@@ -33,7 +35,9 @@ def split_description(text: str, *, habit: bool) -> tuple[str, str]:
     Returns:
         Name and description; the description is empty where nothing was cut.
     """
-    separators = [match for match in _SEPARATOR.finditer(text) if _is_outside(text, match.start())][:4]
+    separators = list(islice(_SEPARATOR.finditer(text), _MAX_SEPARATORS))
+    if separators and ("(" in text or '"' in text):
+        separators = [match for match in separators if _is_outside(text, match.start())]
     for index, match in enumerate(separators):
         name, tail = text[: match.start()].strip(), text[match.end() :].strip()
         if not name or not tail:
@@ -57,7 +61,7 @@ def _describes(tail: str) -> bool:
     if tail[0].islower() or _ARTICLE.match(tail):
         return True
     words = tail.split()
-    if tail.endswith(("。", ".")) and len(words) >= 4:
+    if tail.endswith("。") or (tail.endswith(".") and len(words) >= 4):
         return True
     share = lower_share(words)
     if share is None:

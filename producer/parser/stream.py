@@ -94,6 +94,8 @@ class TextStream:
     def finish(self, *, complete: bool) -> list[str | Element]:
         """The text has ended: what its open end is worth. An open line is a line if `complete`, else it was cut off."""
         self._events = []
+        if complete and self._line and self._mode is _LINE:
+            self._read("\n")
         if self._mode is _Mode.JSON:
             self._json.finish(complete=complete)
             self._take_elements()
@@ -168,7 +170,7 @@ class TextStream:
         self._take_elements()
         if not self._json.done:
             return text, pos
-        self._mode, self._after_json = _Mode.LINE, True
+        self._mode, self._after_json = _Mode.SKIP if self._json.too_deep else _Mode.LINE, True
         self._line, self._plain = "", False
         leftover = self._json.leftover
         return (leftover + text[pos:], 0) if leftover else (text, pos)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_RULE = re.compile(r"\|?\s*:?-{2,}:?\s*(?:\|\s*:?-+:?\s*)*\|?")
+_RULE = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?")
 _BAR = re.compile(r"(?<!\\)\|")
 _NUMBER_HEADERS = frozenset({"", "#", "no", "no.", "nr", "nr.", "№", "number", "rank", "index", "s.no", "s.no.", "id"})
 _HEADERS = frozenset({"description", "details", "notes", "location", "category", "type", "summary", "explanation"})

@@ -149,7 +149,7 @@ _CASES = (
         (TOPIC,),
         prepare=_earlier_run,
     ),
-    _Case("export of nothing", ("export", "Unknown topic"), _STORAGE, ("Unknown topic",)),
+    _Case("export of nothing", ("export", "Unknown topic"), _CONFIGURATION, ("Unknown topic",)),
     _Case("export format", ("export", TOPIC, "--format", "xml"), _USAGE, ("xml",)),
     _Case("export without topic", ("export",), _USAGE, ("TOPIC",)),
 )
@@ -194,7 +194,12 @@ def check_case(context: Context, place: Path, case: _Case) -> None:
 
 
 def _contents(place: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in place.rglob("*") if path.is_file() and not path.name.endswith("-shm")}
+    """Every file but the lock, in which each run writes its process id, and SQLite's shared memory."""
+    return {
+        path: path.read_bytes()
+        for path in place.rglob("*")
+        if path.is_file() and path.name not in ("run.lock", "run.db-shm")
+    }
 
 
 def check_busy(context: Context) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tester.checks import (
-    CheckError,
     check,
     check_consistent,
     check_equal,
@@ -21,8 +20,6 @@ from tester.served import NAME_CHARACTERS, Served, delivered, names
 
 APIS = ("openai", "anthropic", "gemini")
 _ITEMS = 12
-_ITERATIONS = 2
-_AT_ONCE = 3
 
 FAULTS: dict[str, Fault] = {
     "429 with seconds": Fault(FaultKind.RATE_LIMITED, retry_after_s=1.0),
@@ -43,74 +40,76 @@ FAULTS: dict[str, Fault] = {
     "error in the stream": Fault(FaultKind.ERROR_EVENT, after_items=5),
     "wrong encoding": Fault(FaultKind.ENCODING, after_items=5),
     "very long line": Fault(FaultKind.LONG_LINE, after_items=5),
-    "every event twice": Fault(FaultKind.DUPLICATE, after_items=5),
     "byte by byte": Fault(FaultKind.DRIP, interval_s=0.0002),
     "wrong content type": Fault(FaultKind.CONTENT_TYPE),
 }
-"""Each fault that must not cost more than another attempt."""
+"""Each fault that must cost nothing but another attempt, or not even that."""
 
-_NO_FAILURE = (FaultKind.DUPLICATE, FaultKind.DRIP, FaultKind.CONTENT_TYPE)
-"""Oddities that a client lives with: the answer is whole."""
 _BREAKS = (FaultKind.CUT, FaultKind.CUT_RESET, FaultKind.CUT_CLEAN, FaultKind.STALL, FaultKind.ERROR_EVENT)
-_ESTIMATED = (*_BREAKS, FaultKind.GARBAGE, FaultKind.ENCODING, FaultKind.LONG_LINE)
-"""Streams that break before their usage is told: the product counts their tokens itself."""
 
 
 class Faults:
-    """Each fault alone, at all vendors."""
+    """Each fault, at all vendors."""
 
     name = "faults"
-    description = "each fault of a provider alone: the run completes, no item is lost, none is counted twice"
+    description = "each fault of a provider, at each vendor: the run completes, no item is lost, none is counted twice"
 
     def run(self, context: Context) -> None:
         """Play it."""
-        failures: list[str] = []
-
-        def attempt(title: str) -> None:
-            try:
-                if title == _COUNTS:
-                    check_counts(context)
-                else:
-                    check_fault(context, title)
-            except CheckError as error:
-                failures.append(f"{title}: {error}")
-
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(attempt, [*FAULTS, _COUNTS]))
-        check(not failures, "\n".join(failures))
+        with ThreadPoolExecutor() as pool:
+            for played in [pool.submit(play, context) for play in (_one_after_another, _doubled_events, _counts)]:
+                played.result()
 
 
-_COUNTS = "counts of items that several attempts brought"
-
-
-def check_fault(context: Context, title: str) -> None:
-    """One fault hits the first request at each vendor; everything sent, before it and after it, must be kept."""
-    place, fault = context.place(title.replace(" ", "-")), FAULTS[title]
-    # One event a line for doubled events, so that a doubled event is a doubled item and not a garbled one.
-    chunk_chars = NAME_CHARACTERS + 1 if fault.kind is FaultKind.DUPLICATE else 5
-    served = {api: _serve(context, [fault], api, chunk_chars) for api in APIS}
-    ended = context.run(*arguments(_ITERATIONS), place=place, environment=environment_of(served))
+def _one_after_another(context: Context) -> None:
+    """Every second request of each vendor is hit, each by another fault; everything that was sent must be kept."""
+    plan = [fault for hit in FAULTS.values() for fault in (hit, None)]
+    served = {api: _serve(context, plan, api, chunk_chars=5) for api in APIS}
+    place = context.place("one-after-another")
+    ended = context.run(
+        *arguments(len(plan), "--concurrency", "2", "--max-attempts", "20"),
+        place=place,
+        environment=environment_of(served),
+    )
     check_exit(ended, 0)
     files = context.files(place)
     check_consistent(files)
-    orders = files.orders()
-    check_equal("orders", len(orders), len(APIS) * _ITERATIONS)
+    orders, lines = files.orders(), files.lines()
+    check_equal("orders", len(orders), len(APIS) * len(plan))
     check_equal("states of the orders", {order.state for order in orders}, {"done"})
-    wanted = set()
+    requests = 0
     for api, server in served.items():
         entries = server.entries()
-        check_equal(f"requests at {api} that were hit", sum(entry.fault != "" for entry in entries), 1)
-        wanted |= delivered(entries)
-        if fault.kind in _NO_FAILURE:
-            check_equal(f"requests at {api}", len(entries), _ITERATIONS)
-    check_none_lost("items sent by the servers", files.lines(), wanted)
-    check_same_items("attributes.txt beside what the servers sent", files.lines(), wanted)
-    failed = 0 if fault.kind in _NO_FAILURE else len(APIS)
-    check_equal("attempts beyond the first", sum(order.attempts - 1 for order in orders), failed)
-    _check_tokens(orders, served, exact=fault.kind not in _ESTIMATED)
+        requests += len(entries)
+        for title, entry in zip(FAULTS, (entry for entry in entries if entry.fault), strict=True):
+            check_equal(f"the fault that {api} played for {title!r}", entry.fault, FAULTS[title].kind.value)
+            check_none_lost(f"items that {api} sent before or in spite of {title!r}", lines, entry.items)
+        check_none_lost(f"items that {api} sent", lines, delivered(entries))
+    check_none_lost("lines beside what was sent", set().union(*map(_delivered, served.values())), lines)
+    check_equal("attempts of all orders beside the requests made", sum(order.attempts for order in orders), requests)
+    _check_tokens(orders, served, exact=False)
 
 
-def check_counts(context: Context) -> None:
+def _doubled_events(context: Context) -> None:
+    """Every event of a stream's end comes twice, and a line in the middle: neither counts twice, nor do tokens."""
+    # One event a line, so that a doubled event is a doubled item and not a garbled one.
+    hit = [Fault(FaultKind.DUPLICATE, after_items=5)]
+    served = {api: _serve(context, hit, api, chunk_chars=NAME_CHARACTERS + 1) for api in APIS}
+    place = context.place("doubled-events")
+    ended = context.run(*arguments(2), place=place, environment=environment_of(served))
+    check_exit(ended, 0)
+    files = context.files(place)
+    check_consistent(files)
+    check_equal("attempts of the orders", [order.attempts for order in files.orders()], [1] * (2 * len(APIS)))
+    check_same_items("attributes.txt", files.lines(), set().union(*map(_delivered, served.values())))
+    _check_tokens(files.orders(), served, exact=True)
+
+
+def _delivered(server: Served) -> set[str]:
+    return delivered(server.entries())
+
+
+def _counts(context: Context) -> None:
     """Every answer names the same items: each item's count is the number of orders, whatever broke in between."""
     place = context.place("counts")
     plan = [fault for kind in _BREAKS for fault in (Fault(kind, after_items=4), None)]
@@ -156,7 +155,7 @@ def environment_of(served: Mapping[str, Served]) -> dict[str, str]:
     return merged
 
 
-def _serve(context: Context, faults: Iterable[Fault], api: str, chunk_chars: int) -> Served:
+def _serve(context: Context, faults: Iterable[Fault | None], api: str, chunk_chars: int) -> Served:
     universe = names(300, context.seed)
     seed = context.seed * len(APIS) + APIS.index(api)
     return context.serve(universe, items_per_response=_ITEMS, chunk_chars=chunk_chars, faults=faults, seed=seed)

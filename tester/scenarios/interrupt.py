@@ -70,7 +70,7 @@ class Interrupt:
         check_exit(ended, 130)
         check_consistent(files)
         check_none_lost("items that were written before the end", files.lines(), sent)
-        check_equal("states of the orders", {order.state for order in files.orders()}, {"interrupted"})
+        check_equal("errors of the orders", [order.error for order in files.orders()], ["cancelled"] * _IN_FLIGHT)
         _check_alone(context)
 
     def _before_anything(self, context: Context) -> None:

@@ -117,6 +117,12 @@ def build(
     return Run(made, specs, prices, store, supervisor, communicator.wake)
 
 
+def attributes(filesystem: MemoryFileSystem) -> bytes:
+    """What stands in attributes.txt."""
+    with filesystem.open_read(FOLDER / "attributes.txt") as stream:
+        return stream.read()
+
+
 def play(run: Run) -> list[RunEvent]:
     """Run to the end; all events."""
     return [event for events in run.rounds() for event in events]
@@ -145,7 +151,7 @@ def test_iterations_are_kept_for_each_producer() -> None:
     assert len(found) == len(set(found)) == 31 == result.unique == result.new
     assert result.duplicates == 9
     assert (result.input_tokens, result.output_tokens, result.cost_usd) == (100, 200, 0.0)
-    assert filesystem.read_bytes(FOLDER / "attributes.txt").decode().split("\n")[:-1] == found
+    assert attributes(filesystem).decode().split("\n")[:-1] == found
 
 
 def test_what_is_known_goes_into_later_orders() -> None:
@@ -176,7 +182,7 @@ def test_max_attributes_is_exact() -> None:
     play(run)
     assert run.result().stop_reason is StopReason.MAX_ATTRIBUTES
     assert run.result().unique == 10
-    assert filesystem.read_bytes(FOLDER / "attributes.txt").count(b"\n") == 10
+    assert attributes(filesystem).count(b"\n") == 10
 
 
 def test_the_money_limit_holds() -> None:
@@ -332,7 +338,7 @@ def test_leaving_early_ends_everything() -> None:
         next(rounds)
     rounds.close()  # type: ignore[attr-defined]
     assert all(producer.handle is None or producer.handle.exit_code() == 0 for producer in run.supervisor.producers)
-    assert filesystem.read_bytes(FOLDER / "attributes.txt").count(b"\n") == run.result().unique >= 5
+    assert attributes(filesystem).count(b"\n") == run.result().unique >= 5
 
 
 def test_a_full_disk_ends_the_run_with_what_was_kept() -> None:
@@ -349,6 +355,6 @@ def test_a_full_disk_ends_the_run_with_what_was_kept() -> None:
     assert "space" in str(run.failure).lower() or "full" in str(run.failure).lower()
     filesystem.fail_after_bytes(None)
     again = build(Answers(numbered()), filesystem, iterations=1)
-    lines = filesystem.read_bytes(FOLDER / "attributes.txt").decode().split("\n")[:-1]
+    lines = attributes(filesystem).decode().split("\n")[:-1]
     assert len(lines) == len(set(lines)) == again.store.totals().unique
     again.store.close()
