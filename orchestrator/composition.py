@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING
 
 from contract.errors import ConfigurationError
 from orchestrator.api_keys import ApiKeySource, EnvironmentKeys
-from orchestrator.filesystem import FileSystem, RealFileSystem
-from orchestrator.pricing import Price, parse_prices, price_of
-from orchestrator.processes.communicator import Communicator, SocketCommunicator
 from orchestrator.processes.process_manager import ForkServerProcessManager, ProcessManager, SpawnTarget
 from orchestrator.providers import ProviderSpec, Wanted, build_specs, wanted_providers
-from orchestrator.run import Run
 from orchestrator.settings import Settings, read_environment
-from orchestrator.store import Store, folder_name
-from orchestrator.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    from orchestrator.filesystem import FileSystem
     from orchestrator.local_model import LocalModelServer
+    from orchestrator.pricing import Price
+    from orchestrator.processes.communicator import Communicator
+    from orchestrator.run import Run
 
 OUTPUT_ROOT = Path("output")
 PRODUCER = SpawnTarget("producer.main", "run")
@@ -78,7 +76,14 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
     with ExitStack() as stack:
         processes = seams.processes or ForkServerProcessManager(PRODUCER, _preload(wanted))
         stack.callback(processes.close)
-        processes.prepare()  # the fork server imports the vendors' SDKs while we open the store
+        processes.prepare()
+        # From here on the fork server imports the vendors' SDKs, which takes longest: the rest is imported beside it.
+        from orchestrator.filesystem import RealFileSystem
+        from orchestrator.processes.communicator import SocketCommunicator
+        from orchestrator.run import Run
+        from orchestrator.store import Store, folder_name
+        from orchestrator.supervisor import Supervisor
+
         communicator = seams.communicator or SocketCommunicator()
         stack.callback(communicator.close_all)
         local = _LocalModel(stack, progress)
@@ -105,6 +110,8 @@ def _preload(wanted: list[Wanted]) -> list[str]:
 
 
 def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | None]:
+    from orchestrator.pricing import parse_prices, price_of
+
     given = parse_prices(settings.prices)
     unknown = set(given) - {spec.name for spec in specs}
     if unknown:

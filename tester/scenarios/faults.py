@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from tester.checks import (
     check,
@@ -56,9 +56,7 @@ class Faults:
 
     def run(self, context: Context) -> None:
         """Play it."""
-        with ThreadPoolExecutor() as pool:
-            for played in [pool.submit(play, context) for play in (_one_after_another, _doubled_events, _counts)]:
-                played.result()
+        context.together(*(partial(part, context) for part in (_one_after_another, _doubled_events, _counts)))
 
 
 def _one_after_another(context: Context) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 
 from tester.checks import check, check_consistent, check_equal, check_exit, check_none_lost, check_same_items
@@ -26,10 +27,10 @@ class Interrupt:
 
     def run(self, context: Context) -> None:
         """Play it."""
-        self._once(context)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._at_once(context, number)
-        self._before_anything(context)
+        at_once = [partial(self._at_once, context, number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+        context.together(partial(self._once, context), partial(self._before_anything, context), *at_once)
+        left = context.left(LEFT_S)
+        check(not left, f"processes were left behind: {left}")
 
     def _once(self, context: Context) -> None:
         place = context.place("once")
@@ -47,7 +48,6 @@ class Interrupt:
         check_consistent(files)
         check_equal("states of the orders", [order.state for order in files.orders()], ["done"] * len(entries))
         check_same_items("attributes.txt beside what was sent", files.lines(), delivered(entries))
-        _check_alone(context)
 
     def _at_once(self, context: Context, number: signal.Signals) -> None:
         place = context.place(f"at-once-{number.name}")
@@ -71,7 +71,6 @@ class Interrupt:
         check_consistent(files)
         check_none_lost("items that were written before the end", files.lines(), sent)
         check_equal("errors of the orders", [order.error for order in files.orders()], ["cancelled"] * _IN_FLIGHT)
-        _check_alone(context)
 
     def _before_anything(self, context: Context) -> None:
         """A signal while producers start."""
@@ -82,7 +81,6 @@ class Interrupt:
         ended = command.ended(_AT_ONCE_S)
         check_exit(ended, 130)
         check_consistent(context.files(place))
-        _check_alone(context)
 
 
 def _busy_run(context: Context, place: Path, *, duration_s: float) -> tuple[Served, Command]:
@@ -104,8 +102,3 @@ def _busy_run(context: Context, place: Path, *, duration_s: float) -> tuple[Serv
         f"{_IN_FLIGHT} requests in flight", lambda entries: open_requests(entries) == _IN_FLIGHT, context.timeout_s
     )
     return served, command
-
-
-def _check_alone(context: Context) -> None:
-    left = context.left(LEFT_S)
-    check(not left, f"processes were left behind: {left}")

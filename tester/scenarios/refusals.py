@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from tester.checks import check, check_consistent, check_equal, check_exit, check_same_items
 from tester.fake_provider import Fault, FaultKind, unused_port
@@ -28,11 +28,8 @@ class Refusals:
 
     def run(self, context: Context) -> None:
         """Play it."""
-        with ThreadPoolExecutor() as pool:
-            played = [pool.submit(self._unreachable, context), pool.submit(self._beside_another, context)]
-            played += [pool.submit(self._alone, context, kind, status) for kind, status in _REFUSALS]
-            for one in played:
-                one.result()
+        alone = [partial(self._alone, context, kind, status) for kind, status in _REFUSALS]
+        context.together(partial(self._unreachable, context), partial(self._beside_another, context), *alone)
 
     def _beside_another(self, context: Context) -> None:
         """Two providers refuse in their ways; the third does all orders."""

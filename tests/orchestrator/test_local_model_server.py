@@ -11,12 +11,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from contract.errors import ConfigurationError, ConnectionFailed
-from orchestrator.local_model import Installation, LocalModelServer, Progress, endpoint, serving
+from orchestrator.local_model import Installation, LocalModelServer, Progress, embedded_server, endpoint, guard, serving
+from orchestrator.local_model.serving import Origin
 
 REPOSITORY = Path(__file__).parents[2]
 PROMISE_S = 2.0
@@ -27,11 +29,12 @@ FakeServer = Callable[..., Installation]
 
 @pytest.fixture
 def start(tmp_path: Path, fake_server: FakeServer) -> Iterator[Callable[..., LocalModelServer]]:
-    """Makes a server over the stand-in, by mode; every one is stopped after the test."""
+    """Makes a server over the stand-in, by mode and origin; every one is stopped after the test."""
     made: list[LocalModelServer] = []
 
-    def make(mode: str = "ok", **options: object) -> LocalModelServer:
-        server = LocalModelServer(cache_dir=tmp_path / "cache", installation=fake_server(mode), **options)  # type: ignore[arg-type]
+    def make(mode: str = "ok", origin: Origin = "wheel", **options: object) -> LocalModelServer:
+        made_of = fake_server(mode, origin)
+        server = LocalModelServer(cache_dir=tmp_path / "cache", installation=made_of, **options)  # type: ignore[arg-type]
         made.append(server)
         return server
 
@@ -46,7 +49,7 @@ def port_of(base_url: str) -> int:
 
 
 def served(server: LocalModelServer) -> psutil.Process:
-    """The llama-server behind the guard."""
+    """The server behind the guard."""
     assert server.guard_pid is not None
     (child,) = psutil.Process(server.guard_pid).children()
     return child
@@ -64,15 +67,22 @@ def ends_within(pid: int, timeout_s: float) -> bool:
         os.close(descriptor)
 
 
+def logged(cache: Path, what: str) -> Any:
+    """What the stand-in wrote into its log under this name."""
+    lines = (cache / "server.log").read_text(encoding="utf-8").splitlines()
+    return json.loads(next(line for line in lines if line.startswith(what)).partition(" ")[2])
+
+
 def refuses(port: int) -> bool:
     """Whether nobody listens on the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_a_started_server_answers_under_its_base_url(start: Callable[..., LocalModelServer]) -> None:
+@pytest.mark.parametrize("origin", ["wheel", "source"])
+def test_a_started_server_answers_under_its_base_url(start: Callable[..., LocalModelServer], origin: Origin) -> None:
     """`start` returns once the server is healthy, with an address that answers, and says which model to ask for."""
-    server = start(slots=3, context_per_slot=512)
+    server = start(origin=origin, slots=3, context_per_slot=512)
     url = server.start()
     assert url.startswith("http://127.0.0.1:")
     assert url.endswith("/v1")
@@ -98,14 +108,40 @@ def test_progress_is_told(start: Callable[..., LocalModelServer]) -> None:
     ]
 
 
-def test_the_command_line_holds_the_capacity(start: Callable[..., LocalModelServer]) -> None:
-    """Slots, the context of all slots together and the threads reach llama-server, and it may not go online."""
-    server = start(slots=3, context_per_slot=512, threads=2)
+def test_the_capacity_reaches_llama_server(start: Callable[..., LocalModelServer]) -> None:
+    """Slots, the context of all slots together and the threads are options; it may not go online or serve pages."""
+    server = start(origin="source", slots=3, context_per_slot=512, threads=2)
     server.start()
     command = served(server).cmdline()
-    for flag, value in (("-np", "3"), ("-c", "1536"), ("-t", "2"), ("--host", "127.0.0.1"), ("-cram", "0")):
-        assert command[command.index(flag) + 1] == value
-    assert "--offline" in command
+    expected = {
+        "--parallel": "3",
+        "--ctx-size": "1536",
+        "--threads": "2",
+        "--host": "127.0.0.1",
+        "--cache-ram": "0",
+        "--cors-origins": "",
+    }
+    assert {flag: command[command.index(flag) + 1] for flag in expected} == expected
+    assert {"--offline", "--no-webui"} <= set(command)
+
+
+def test_the_capacity_reaches_the_embedded_server(start: Callable[..., LocalModelServer], tmp_path: Path) -> None:
+    """The same, as llama.cpp's parameters, for the server that is embedded in the wheel."""
+    start(slots=3, context_per_slot=512, threads=2).start()
+    given = logged(tmp_path / "cache", "parameters")
+    expected = {
+        "n_parallel": 3,
+        "n_ctx": 1536,
+        "cpuparams": {"n_threads": 2},
+        "cpuparams_batch": {"n_threads": 2},
+        "hostnames": ["127.0.0.1"],
+        "cache_ram_mib": 0,
+        "offline": True,
+        "ui": False,
+        "cors_origins": "",
+    }
+    assert {name: given[name] for name in expected} == expected
+    assert given["model"]["path"].endswith("model.gguf")
 
 
 def test_the_server_gets_neither_keys_nor_options_from_the_environment(
@@ -115,10 +151,8 @@ def test_the_server_gets_neither_keys_nor_options_from_the_environment(
     monkeypatch.setenv("OPENAI_API_KEY", "not-for-children")
     monkeypatch.setenv("LLAMA_ARG_HOST", "0.0.0.0")  # noqa: S104 - what must not get through
     start().start()
-    lines = (tmp_path / "cache" / "server.log").read_text(encoding="utf-8").splitlines()
-    names = json.loads(next(line for line in lines if line.startswith("environment")).partition(" ")[2])
+    names = logged(tmp_path / "cache", "environment")
     assert "PATH" in names
-    assert "LD_LIBRARY_PATH" in names
     assert not {"OPENAI_API_KEY", "LLAMA_ARG_HOST"} & set(names)
 
 
@@ -163,7 +197,7 @@ def test_ctrl_c_in_the_terminal_does_not_reach_it(start: Callable[..., LocalMode
 
 def test_a_server_that_dies_at_start_is_explained_in_one_line(start: Callable[..., LocalModelServer]) -> None:
     """The error holds the last line of the server's log, without escape sequences, and its exit code."""
-    with pytest.raises(ConfigurationError, match=r"exit code 3: error: .*cannot load the model") as caught:
+    with pytest.raises(ConfigurationError, match=r"exit code 1: error: .*cannot load the model") as caught:
         start("dies").start()
     assert str(caught.value).isprintable()
 
@@ -218,16 +252,19 @@ def test_ports_are_not_tried_for_ever(start: Callable[..., LocalModelServer], mo
         other.listen()
         ports = [other.getsockname()[1]] * (serving.PORT_ATTEMPTS + 1)
         monkeypatch.setattr(serving, "free_port", ports.pop)
-        with pytest.raises(ConfigurationError, match="Address already in use"):
+        with pytest.raises(ConfigurationError, match="couldn't bind"):
             start().start()
     assert len(ports) == 1
 
 
-def test_a_missing_binary_is_one_clear_line(tmp_path: Path, fake_server: FakeServer) -> None:
-    """A binary that vanished after the installation is a configuration error, not a traceback."""
-    installation = fake_server()
-    installation.binary.unlink()
-    with pytest.raises(ConfigurationError, match="No such file"):
+@pytest.mark.parametrize(("origin", "named"), [("wheel", "No module named 'xllamacpp'"), ("source", "No such file")])
+def test_a_missing_server_is_one_clear_line(
+    tmp_path: Path, fake_server: FakeServer, origin: Origin, named: str
+) -> None:
+    """A server that vanished after the installation is a configuration error, not a traceback."""
+    installation = fake_server("ok", origin)
+    installation.server.rename(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match=named):
         LocalModelServer(cache_dir=tmp_path, installation=installation).start()
 
 
@@ -268,8 +305,8 @@ _OWNER = """
 import subprocess, sys
 from pathlib import Path
 from orchestrator.local_model import Installation, LocalModelServer
-binary, model, cache = map(Path, sys.argv[1:4])
-server = LocalModelServer(cache_dir=cache, installation=Installation(binary, model, "smollm2", "wheel"))
+folder, model, cache = map(Path, sys.argv[1:4])
+server = LocalModelServer(cache_dir=cache, installation=Installation(folder, model, "smollm2", "wheel"))
 url = server.start()
 sibling = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
 print(server.guard_pid, sibling.pid, url, flush=True)
@@ -290,7 +327,7 @@ def owner(
             sys.executable,
             "-c",
             _OWNER,
-            *map(str, (installation.binary, installation.model, tmp_path / "cache")),
+            *map(str, (installation.server, installation.model, tmp_path / "cache")),
         ]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
         started.append(process)
@@ -356,3 +393,58 @@ def test_sigterm_to_the_guard_ends_both(start: Callable[..., LocalModelServer]) 
     os.kill(guard, signal.SIGTERM)
     assert ends_within(pid, PROMISE_S)
     assert ends_within(guard, PROMISE_S)
+
+
+_PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+for line in child.stdout:
+    if line == "listening\\n":
+        print(child.pid, flush=True)
+"""
+
+
+def test_the_embedded_server_notices_itself_that_its_parent_is_gone(fake_server: FakeServer) -> None:
+    """Where no kernel ends it with its parent (macOS), it ends by itself."""
+    installation = fake_server()
+    options = serving.server_command(installation, serving.Capacity(1, 64, 1), endpoint.free_port())[1:]
+    command = [sys.executable, "-c", _PARENT, *map(str, options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert psutil.Process(pid).cmdline()[4] == embedded_server.__file__
+        parent.kill()
+    assert ends_within(pid, PROMISE_S)
+
+
+class Running:
+    """A child that never ends."""
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("ended", ["life line", "wake-up"])
+def test_the_guard_has_nothing_to_spin_on(monkeypatch: pytest.MonkeyPatch, ended: str) -> None:
+    """Input that is at its end is readable for ever: it ends the guard's wait, also when no signal ever comes."""
+    wakeup, signalled = socket.socketpair()
+    line, owner_end = os.pipe()
+    monkeypatch.setattr(guard, "_LIFE_LINE", line)
+    monkeypatch.setattr(guard, "_has_ended", lambda _child: False)
+    if ended == "life line":
+        os.write(owner_end, b"words that nobody should send, longer than what is read at once" * 3)
+        os.close(owner_end)
+    else:
+        signalled.close()
+    guard._wait(Running(), wakeup, [])  # type: ignore[arg-type]
+    for descriptor in [line] if ended == "life line" else [line, owner_end]:
+        os.close(descriptor)
+    wakeup.close()
+    signalled.close()
+
+
+def test_a_life_line_that_cannot_be_read_is_cut(tmp_path: Path) -> None:
+    """A guard without a usable standard input ends its command, and itself, instead of trying again and again."""
+    command = [sys.executable, "-I", "-S", str(guard.__file__), sys.executable, "-c", "import signal; signal.pause()"]
+    with (tmp_path / "write-only").open("wb") as unreadable:
+        done = subprocess.run(command, stdin=unreadable, capture_output=True, timeout=20)
+    assert b"Bad file descriptor" in done.stderr
+    assert done.returncode != 0

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one case a line
 """Tables: answers in JSON, whole, sloppy, broken and cut."""
 
 from __future__ import annotations

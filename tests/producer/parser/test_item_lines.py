@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 - typographic, full-width and foreign marks are what is tested here
+# ruff: noqa: E501, RUF001 - tables are wider; typographic, full-width and foreign marks are what is tested here
 """Tables: short answers and what the parser makes of them."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from producer.parser import ItemParser, Parsed
 
 
 def parse(text: str, *, complete: bool = True, max_item_chars: int = 200) -> Parsed:
+    """All that one answer brings."""
     parser = ItemParser(max_item_chars=max_item_chars)
     first = parser.feed(text)
     last = parser.finish(complete=complete)
@@ -17,10 +18,12 @@ def parse(text: str, *, complete: bool = True, max_item_chars: int = 200) -> Par
 
 
 def texts(text: str) -> list[str]:
+    """The items of an answer."""
     return [item.text for item in parse(text).items]
 
 
 def reasons(text: str) -> list[str]:
+    """Why parts of an answer were refused."""
     return [refusal.reason for refusal in parse(text).refused]
 
 
@@ -198,6 +201,8 @@ SPOKEN = [
     ("Attractions in Paris:", "preamble"),
     ("Voici 60 attractions :", "preamble"),
     ("以下是巴黎的景点：", "preamble"),
+    ("One fruit on each line.", "preamble"),
+    ("one item per line", "preamble"),
     ("As requested, 60 attractions", "preamble"),
     ("I've compiled a list of attractions for you", "preamble"),
     ("**Here are 60 attractions:**", "preamble"),

@@ -1,7 +1,10 @@
+# ruff: noqa: E501 - wide characters count double
 """Properties of the item parser that hold for any text, and what it says of a response as a whole."""
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 import unicodedata
 
 import pytest
@@ -28,6 +31,7 @@ messy = st.one_of(
 
 
 def parse(chunks: list[str], *, complete: bool = True, max_item_chars: int = 200) -> tuple[ItemParser, Parsed]:
+    """The parser after the chunks, and all that it gave."""
     parser = ItemParser(max_item_chars=max_item_chars)
     parts = [parser.feed(chunk) for chunk in chunks]
     parts.append(parser.finish(complete=complete))
@@ -36,6 +40,7 @@ def parse(chunks: list[str], *, complete: bool = True, max_item_chars: int = 200
 
 
 def lines(*texts: str) -> str:
+    """Each text on a line of its own."""
     return "".join(f"{text}\n" for text in texts)
 
 
@@ -94,8 +99,6 @@ def test_a_plain_list_comes_out_as_it_is(names: list[str]) -> None:
 @given(st.lists(st.text(max_size=30), max_size=8))
 def test_a_json_array_brings_each_of_its_strings(strings: list[str]) -> None:
     """Whatever a JSON string holds, its element neither swallows nor loses its neighbours."""
-    import json
-
     framed = ["First one", *strings, "Last one"]
     for ascii_only in (True, False):
         _, parsed = parse([json.dumps(framed, ensure_ascii=ascii_only)])
@@ -142,8 +145,6 @@ def test_an_endless_line_is_refused_once_and_skipped() -> None:
 @pytest.mark.parametrize("opening", ["", '["', '[{"name": "', "<think>", "| ", "**", "[", "{", '["\\'])
 def test_memory_stays_bounded_whatever_the_endless_text_opens(opening: str) -> None:
     """Half a megabyte without a line end leaves no more than one bounded line or string behind."""
-    import tracemalloc
-
     parser = ItemParser()
     parser.feed(opening)
     tracemalloc.start()
