@@ -112,7 +112,10 @@ class Run:
                 self._absorb(self.supervisor.receive(self._timeout_s()))
                 yield self._take_events()
         except ProducerStartError as error:
-            self._fail(StopReason.PRODUCERS_CANNOT_START, error)
+            if self._wishes:  # a signal to the whole process group ended the fork server too
+                self.stop_reason = StopReason.INTERRUPTED
+            else:
+                self._fail(StopReason.PRODUCERS_CANNOT_START, error)
         except StorageError as error:
             self._fail(StopReason.STORAGE, error)
         except ProviderError as error:
@@ -152,6 +155,7 @@ class Run:
             self._next_check = self._clock() + _CHECK_S
             self._check()
         if self.stop_reason is None:
+            self.supervisor.replace_dead()
             self._check_limits()
         if self.stop_reason is None:
             self.desk.give_orders(self.stats.share_new)

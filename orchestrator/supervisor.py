@@ -184,7 +184,7 @@ class Supervisor:
                 self._send(producer, Cancel(order_id))
 
     def receive(self, timeout_s: float) -> list[Happening]:
-        """Wait for news, at most `timeout_s`; replace what has died. Raises `ProducerStartError`."""
+        """Wait for news, at most `timeout_s`."""
         happenings: list[Happening] = []
         for channel, message in self._communicator.receive(timeout_s):
             producer = self._by_channel.get(channel)
@@ -194,7 +194,7 @@ class Supervisor:
                 happenings.append(self._bury(producer, channel, message))
             else:
                 happenings += self._heard(producer, message)
-        happenings += self._check()
+        happenings += self._end_hung()
         return happenings
 
     def _heard(self, producer: Producer, message: FromProducer) -> list[Happening]:
@@ -229,19 +229,32 @@ class Supervisor:
         producer.died(self._clock())
         return Died(producer.index, orders, exit_code, closed.error or describe_exit(exit_code))
 
-    def _check(self) -> list[Happening]:
-        """Start due replacements; end producers that hang."""
+    def replace_dead(self) -> None:
+        """Start a new process for each dead producer that is due. Not called by a run that is ending.
+
+        Raises:
+            ProducerStartError: Several starts in a row came to nothing.
+        """
+        now = self._clock()
+        for producer in self.producers:
+            if producer.restart_at is not None and now >= producer.restart_at:
+                try:
+                    self._start(producer)
+                except ProducerStartError as error:
+                    log.warning("%s; trying again", error)
+                    self._failed_starts += 1
+                    producer.died(now)
         if self._failed_starts >= MAX_FAILED_STARTS:
             raise ProducerStartError(
                 f"producer processes end before they are ready ({self._failed_starts} in a row): "
                 "see the log above; every item found so far is kept"
             )
+
+    def _end_hung(self) -> list[Happening]:
         now = self._clock()
         happenings: list[Happening] = []
         for producer in self.producers:
-            if producer.restart_at is not None and now >= producer.restart_at:
-                self._start(producer)
-            elif producer.handle is not None and producer.channel is not None and self._hangs(producer, now):
+            if producer.handle is not None and producer.channel is not None and self._hangs(producer, now):
                 channel = producer.channel
                 producer.handle.kill()
                 self._communicator.close(channel)

@@ -59,9 +59,9 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
 def _wait(child: subprocess.Popen[bytes], wakeup: socket.socket, asked: list[int]) -> None:
     """Return when the command has ended, the life line is closed, or SIGTERM came."""
     while not asked and not _has_ended(child):
-        readable, _, _ = select.select([_LIFE_LINE, wakeup], [], [])
+        readable, _, _ = select.select([_LIFE_LINE, wakeup.fileno()], [], [])
         # Whatever is readable is either consumed or at its end, which ends the wait: there is nothing to spin on.
-        if wakeup in readable and not wakeup.recv(64):
+        if wakeup.fileno() in readable and not wakeup.recv(64):
             return
         if _LIFE_LINE in readable and not os.read(_LIFE_LINE, 64):
             return

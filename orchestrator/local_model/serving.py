@@ -80,7 +80,7 @@ def default_threads() -> int:
 
 def server_command(installation: Installation, capacity: Capacity, port: int) -> list[str | Path]:
     """The command line of the server; the embedded one takes llama-server's names of the options."""
-    options = [
+    options: list[str | Path] = [
         *("--model", installation.model, "--alias", installation.model_name),
         *("--host", HOST, "--port", str(port)),
         *("--parallel", str(capacity.slots), "--ctx-size", str(capacity.slots * capacity.context_per_slot)),

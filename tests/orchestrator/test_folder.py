@@ -105,9 +105,17 @@ def test_plain_topics_get_plain_names(topic: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("topic", "readable"),
-    [("C++", "c"), ("Städte in Österreich", "stadte-in-osterreich"), ("東京 の 名所", "東京-の-名所"), ("colors", "colors"),
-     ("😀", "topic"), ("", "topic"), ("Mixed Case Words", "mixed-case-words"), ("../../etc/passwd", "etc-passwd")],
-)  # fmt: skip
+    [
+        ("C++", "c"),
+        ("Städte in Österreich", "stadte-in-osterreich"),
+        ("東京 の 名所", "東京-の-名所"),
+        ("colors", "colors"),
+        ("😀", "topic"),
+        ("", "topic"),
+        ("Mixed Case Words", "mixed-case-words"),
+        ("../../etc/passwd", "etc-passwd"),
+    ],
+)
 def test_other_topics_get_a_readable_part_and_a_hash(topic: str, readable: str) -> None:
     """Letters of any script stay readable; ten hexadecimal digits tell the topics apart."""
     assert re.fullmatch(re.escape(readable) + "-[0-9a-f]{10}", folder_name(topic))

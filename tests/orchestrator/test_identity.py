@@ -10,8 +10,8 @@ from orchestrator.dedup.identity import KEY_BYTES, Identity, key_of, key_text, w
 from orchestrator.dedup.plurals import singular
 
 TEXT = st.text(max_size=40) | st.text(
-    alphabet="aAtTheEnN12 .,-*_`~'\"()[]+#:;!?&/\\<>•–é€ßİǆ♀①。、（）\u200d\ufe0f\u0301",
-    max_size=14,  # noqa: RUF001
+    alphabet="aAtTheEnN12 .,-*_`~'\"()[]+#:;!?&/\\<>•–é€ßİǆ♀①。、（）\u200d\ufe0f\u0301",  # noqa: RUF001
+    max_size=14,
 )
 
 

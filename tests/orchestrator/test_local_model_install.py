@@ -428,7 +428,7 @@ def test_the_cache_follows_the_environment(
     assert default_cache() == Path(expected)
 
 
-def test_the_binary_belongs_to_a_kind_of_processor(
+def test_the_server_belongs_to_a_kind_of_processor(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a cache that two machines share, the other processor gets a server of its own and the model is shared."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -412,9 +413,14 @@ def test_the_embedded_server_notices_itself_that_its_parent_is_gone(fake_server:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        assert psutil.Process(pid).cmdline()[4] == embedded_server.__file__
+        child = psutil.Process(pid)
+        assert child.cmdline()[4] == embedded_server.__file__
         parent.kill()
-    assert ends_within(pid, PROMISE_S)
+    try:
+        assert ends_within(pid, PROMISE_S)
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 class Running:

@@ -24,6 +24,7 @@ def _until(supervisor: Supervisor, wanted: Callable[[list[Happening]], bool]) ->
         if wanted(seen):
             return seen
         seen += supervisor.receive(1.0)
+        supervisor.replace_dead()
     raise AssertionError(f"did not happen; seen: {seen}")
 
 

@@ -162,7 +162,10 @@ Here are 60 distinct attractions in Paris:
 13. The Eiffel Tower
 14. The Louvre Museum
 15. The Arc de Triomphe
-16. The Sei"""
+16. The Seine River
+17. The Eiffel Tower
+18. The Louvre Museum
+19. The Arc de Tr"""
 
 SMALL_COUNTER = "Arsenal\n" + "".join(f"Arsenaut {i}\n" for i in range(1, 61)) + "Arsenaut 6"
 
@@ -295,4 +298,4 @@ def test_the_small_models_loop_can_be_stopped_early() -> None:
         parser.feed(line)
         if parser.looping:
             break
-    assert heard < SMALL_LOOP.count("\n") + 1
+    assert heard == 18  # the preamble, a blank line, four items and three times four repeats

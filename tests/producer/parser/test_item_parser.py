@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from contract.messages import Item, ItemBatch, Refusal, encode
 from producer.parser import ItemParser, Parsed, Reason
+from producer.parser.stream import MAX_LINE_CHARS
 
 PIECES = [
     "\n", "\r\n", "\r", "\x85", "\u2028", " ", "\t", "\u3000", "[", "{", "]", "}", '"', "'", "\\", '\\"', ":", ",", "- ",
@@ -201,6 +202,26 @@ def test_twenty_four_lines_without_a_new_item_are_a_loop() -> None:
         assert not parser.looping, count
         parser.feed(lines(f"Place {chr(65 + i)}"))
     assert parser.looping
+
+
+def test_a_new_item_starts_the_count_of_barren_lines_again() -> None:
+    """Only lines in a row without a new item make a loop."""
+    parser = ItemParser()
+    parser.feed(lines(*(f"Place {chr(65 + i)}" for i in range(10))))
+    parser.feed(lines(*("Place A", "Place C", "Place B") * 3, *("Place F", "Place D", "Place E") * 3))
+    parser.feed(lines("New", *("Place A", "Place G", "Place B") * 2, *("Place F", "Place D", "Place E") * 2))
+    assert not parser.looping
+
+
+@pytest.mark.parametrize("size", [1000, 32_768, 40_000])
+def test_the_longest_line_is_still_read_and_one_character_more_is_not(size: int) -> None:
+    """The bound of a line is the same wherever its chunks end."""
+    longest = ", ".join(f"Thing {i:05}" for i in range(2521))
+    longest += "x" * (MAX_LINE_CHARS - len(longest))
+    for text, items in ((f"{longest}\n", 2521), (f"{longest}y\n", 0)):
+        _, parsed = parse([text[at : at + size] for at in range(0, len(text), size)])
+        assert len(parsed.items) == items
+        assert len(parsed.refused) == (items == 0)
 
 
 def test_talk_before_the_first_item_is_no_loop() -> None:
