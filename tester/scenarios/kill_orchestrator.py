@@ -15,7 +15,7 @@ from tester.scenario import LEFT_S, TOPIC, Context
 _KILLS = 20
 _ARGUMENTS = (
     *("--topic", TOPIC, "--provider", "test", "--producers", "3", "--concurrency", "3", "--request-size", "30"),
-    *("--provider-option", "test.universe_size=20000", "--provider-option", "test.speed=60"),
+    *("--provider-option", "test.universe_size=4000", "--provider-option", "test.speed=10"),
 )
 
 
