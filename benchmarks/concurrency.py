@@ -16,7 +16,7 @@ _REQUESTS = 80
 
 
 def concurrency(repeats: int) -> Table:
-    """80 requests, 5 producers: more in flight is quicker, but each request then knows less of what the others found."""
+    """80 requests, 5 producers: more in flight is quicker, but each request knows less of what the others found."""
     table = Table(
         "concurrency", "5 producers, 80 requests of 60 items, simulated model (0.3 s to first token, 80 tokens/s)"
     )

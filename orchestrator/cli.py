@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from contract.errors import ExitCode, OrchestratorError, UsageError
+from contract.text import printable
 from contract.version import __version__
 from orchestrator.settings import OPTIONS, Option, Settings, build_settings, read_environment
 
@@ -102,19 +104,57 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _open_closed_streams()
     try:
         code = _dispatch(arguments)
-        sys.stdout.flush()
     except OrchestratorError as error:
-        print(f"orchestrator: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
+        _complain(str(error))
         code = error.exit_code
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has left (head, less): not an error of ours; keep the flush at exit quiet too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.DONE
-    sys.exit(code)
+        code = ExitCode.DONE  # the reader of our output has left (head, less): not an error of ours
+        _let_go(sys.stdout)
+    except OSError as error:
+        _complain(f"{error.strerror or error}; everything found is kept in the topic's folder")
+        code = ExitCode.STORAGE
+        _let_go(sys.stdout)
+    sys.exit(_flushed(code))
+
+
+def _open_closed_streams() -> None:
+    """Started with closed standard streams (`>&-`) Python has None for them: give it a place to write to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it lives as long as the process
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody is there to hear it
+        sys.stderr.write(f"orchestrator: {printable(text)}\n")
+        sys.stderr.flush()
+
+
+def _flushed(code: int) -> int:
+    """Write out what is buffered; the exit code, changed where the result could not be written."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go(sys.stdout)
+    except OSError as error:
+        _complain(f"cannot write to standard output: {error.strerror or error}; the items are in the topic's folder")
+        _let_go(sys.stdout)
+        code = code or ExitCode.STORAGE
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _let_go(sys.stderr)
+    return code
+
+
+def _let_go(stream: TextIO) -> None:
+    """Point a broken stream elsewhere: Python flushes it once more at exit, and would fail there."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -150,7 +190,7 @@ def _run(settings: Settings, arguments: list[str], *, as_json: bool, quiet: bool
         reporter.ended(result)
     if run.failure is not None:
         logging.getLogger(__name__).debug("the run failed", exc_info=run.failure)
-        print(f"orchestrator: {run.failure}", file=sys.stderr)  # noqa: T201
+        _complain(str(run.failure))
     return result.exit_code
 
 

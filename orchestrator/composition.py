@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.errors import ConfigurationError
-from orchestrator.api_keys import ApiKeySource, EnvironmentKeys
+from orchestrator.api_keys import KEY_VARIABLES, ApiKeySource, EnvironmentKeys
 from orchestrator.processes.process_manager import ForkServerProcessManager, ProcessManager, SpawnTarget
 from orchestrator.providers import ProviderSpec, Wanted, build_specs, wanted_providers
 from orchestrator.settings import Settings, read_environment
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 OUTPUT_ROOT = Path("output")
 PRODUCER = SpawnTarget("producer.main", "run")
+_KEY_NAMES = frozenset(name for names in KEY_VARIABLES.values() for name in names)
 
 _ADAPTERS = {
     "openai": "producer.providers.openai",
@@ -74,7 +75,7 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
     keys = seams.keys or EnvironmentKeys(environment)
     wanted = wanted_providers(settings, keys, environment)
     with ExitStack() as stack:
-        processes = seams.processes or ForkServerProcessManager(PRODUCER, _preload(wanted))
+        processes = seams.processes or ForkServerProcessManager(PRODUCER, _preload(wanted), _KEY_NAMES)
         stack.callback(processes.close)
         processes.prepare()
         # From here on the fork server imports the vendors' SDKs, which takes longest: the rest is imported beside it.
@@ -88,6 +89,7 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         stack.callback(communicator.close_all)
         local = _LocalModel(stack, progress)
         specs = build_specs(wanted, settings, keys, environment, local.endpoint)
+        _check_simulation(specs)
         prices = _prices(settings, specs)
         store = Store.open(
             settings.output or OUTPUT_ROOT / folder_name(settings.topic),
@@ -107,6 +109,15 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
 def _preload(wanted: list[Wanted]) -> list[str]:
     adapters = sorted({_ADAPTERS[entry.vendor] for entry in wanted})
     return ["producer.preload", *adapters, "producer.preloaded"]
+
+
+def _check_simulation(specs: list[ProviderSpec]) -> None:
+    """Refuse wrong options of the simulated model before anything is written. Raises `ConfigurationError`."""
+    for spec in specs:
+        if spec.setup.api == "simulated":
+            from producer.providers.simulated import parse_options  # light: no vendor's SDK behind it
+
+            parse_options(spec.setup.options)
 
 
 def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | None]:

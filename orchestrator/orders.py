@@ -265,7 +265,8 @@ class OrderDesk:
             or self._router.exhausted
             or not may_retry(message.kind, order.attempt, self._settings.max_attempts)
         ):
-            self.close(order, "failed", message.kind, message)
+            state_word = "interrupted" if message.kind is ErrorKind.CANCELLED else "failed"
+            self.close(order, state_word, message.kind, message)
             return order, None, disabled
         elsewhere = message.kind.disables_provider  # nothing to wait for: another provider takes it
         wait = 0.0 if elsewhere else back_off_s(order.attempt, self._own_pause(message), self._rng)
@@ -303,7 +304,7 @@ class OrderDesk:
     def drop_waiting(self) -> None:
         """Give up every order that waits for another attempt."""
         while self._waiting:
-            self.close(heapq.heappop(self._waiting)[2], "failed", ErrorKind.CANCELLED)
+            self.close(heapq.heappop(self._waiting)[2], "interrupted", ErrorKind.CANCELLED)
 
     def abandon(self) -> None:
         """The run ends: close whatever is left."""

@@ -34,6 +34,13 @@ LOCAL_OPTIONS: Mapping[str, Any] = {
 """Chosen by reading 210 answers of the small model: without a presence penalty it soon repeats itself."""
 LOCAL_REQUEST_SIZE = 40
 """The small model stops or loops when it is asked for more."""
+_ADAPTER_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "openai": ("temperature", "reasoning_effort", "extra_body", "prompt_style"),
+    "local": ("temperature", "extra_body", "prompt_style"),
+    "anthropic": ("temperature", "extra_body", "prompt_style"),
+    "gemini": ("temperature", "thinking_budget", "api_version", "extra_body", "prompt_style"),
+}
+"""Options that each adapter knows; the simulated model checks its own."""
 _ORCHESTRATOR_OPTIONS = ("context_tokens", "max_in_flight", "max_request_size")
 
 
@@ -177,6 +184,11 @@ def build_specs(
         ConfigurationError: A key is missing, a URL is none, or an option is unknown.
     """
     options = parse_provider_options(settings.provider_options)
+    for vendor, known in _ADAPTER_OPTIONS.items():
+        for name in options.get(vendor, {}):
+            if name not in known and name not in _ORCHESTRATOR_OPTIONS:
+                named = ", ".join((*known, *_ORCHESTRATOR_OPTIONS))
+                raise ConfigurationError(f"{vendor} has no option {name[:40]!r}; it has {named}")
     specs: list[ProviderSpec] = []
     for entry in wanted:
         given = dict(options.get(entry.vendor, {}))

@@ -15,7 +15,7 @@ from orchestrator.providers import ProviderSpec
 from orchestrator.retry import MAX_RETRY_AFTER_S
 
 BREAKER_FAILURES = 4
-BREAKER_FIRST_S = 1.0
+BREAKER_FIRST_S = 0.5
 BREAKER_MAX_S = 30.0
 GIVE_UP_FAILURES = 8
 GIVE_UP_S = 300.0

@@ -30,7 +30,12 @@ def forwarded_signals(run: Run) -> Iterator[None]:
         run.terminate()
 
     handlers = {signal.SIGINT: on_interrupt, signal.SIGTERM: on_terminate, signal.SIGHUP: on_terminate}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    # What is ignored stays ignored: `nohup` and background jobs of a shell ask for that.
+    before = {
+        number: signal.signal(number, handler)
+        for number, handler in handlers.items()
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:

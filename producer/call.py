@@ -100,7 +100,7 @@ async def _stream(order: Order, call: Call, provider: Provider, progress: _Progr
             if parsed.items or parsed.refused:
                 outbox.put_items(order.id, order.attempt, parsed.items, parsed.refused)
                 await outbox.room()
-            if parser.looping and progress.finish_reason is None:
+            if parser.looping and order.mode != "audit" and progress.finish_reason is None:
                 # The model repeats itself: every further token would be paid for nothing.
                 progress.finish_reason = "looping"
                 return

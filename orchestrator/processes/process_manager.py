@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
@@ -110,12 +110,14 @@ class ForkServerProcessManager:
     Args:
         target: Called in the new process with the endpoint.
         preload: Modules that the fork server imports, in this order.
+        hidden: Environment variables that the processes must not have (keys).
     """
 
     _users: ClassVar[int] = 0
 
-    def __init__(self, target: Callable[[Any], None], preload: Sequence[str]) -> None:
+    def __init__(self, target: Callable[[Any], None], preload: Sequence[str], hidden: Collection[str] = ()) -> None:
         self._target = target
+        self._hidden = frozenset(hidden)
         self._preload = list(preload)
         self._context = multiprocessing.get_context("forkserver")
         self._prepared = False
@@ -126,7 +128,7 @@ class ForkServerProcessManager:
             self._prepared = True
             ForkServerProcessManager._users += 1
         self._context.set_forkserver_preload(self._preload)
-        with _blank_main():
+        with _blank_main(), _without_variables(self._hidden):
             try:
                 # Started first and by itself: it unblocks SIGINT in this process when it starts.
                 multiprocessing.resource_tracker.ensure_running()
@@ -139,7 +141,8 @@ class ForkServerProcessManager:
         """See `ProcessManager`."""
         process = self._context.Process(target=self._target, args=(endpoint,), name=name, daemon=True)
         try:
-            with _terminal_signals_blocked(), _blank_main():
+            # Hidden here too: a fork server that has died is started anew by this.
+            with _terminal_signals_blocked(), _blank_main(), _without_variables(self._hidden):
                 process.start()
         except (OSError, EOFError) as error:
             raise ProducerStartError(f"cannot start {name}: {error or type(error).__name__}") from error
@@ -183,6 +186,16 @@ def _blank_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = real
+
+
+@contextmanager
+def _without_variables(names: Collection[str]) -> Iterator[None]:
+    """Take variables out of the environment while a process starts: what it inherits can be read in `/proc`."""
+    taken = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(taken)
 
 
 class _ThreadProcess:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from contract.errors import ErrorKind
+from contract.text import printable
 from orchestrator.events import (
     OrderEnded,
     ProducerDied,
@@ -58,6 +60,8 @@ def log_event(event: RunEvent) -> None:
     match event:
         case OrderEnded(error=None):
             log.debug("order %d (%s): %d new, %d known", event.order_id, event.provider, event.new, event.duplicate)
+        case OrderEnded(error=ErrorKind.CANCELLED):
+            log.debug("order %d (%s) was cancelled; what had come is kept", event.order_id, event.provider)
         case OrderEnded(retry_in_s=float() as wait):
             log.info(
                 "order %d (%s) failed: %s; what had come is kept, next try in %.1f s",
@@ -81,6 +85,14 @@ def log_event(event: RunEvent) -> None:
             log.info("finishing %d open responses; Ctrl-C again ends at once", event.open_orders)
         case Stopping():
             log.debug("stopping: %s, %d open", event.reason, event.open_orders)
+
+
+class SafeFormatter(logging.Formatter):
+    """Formats as its base class does; nothing in the result can steer a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record, its traceback included."""
+        return "\n".join(printable(line) for line in super().format(record).split("\n"))
 
 
 def count(number: int) -> str:
@@ -113,7 +125,7 @@ def summary_lines(result: Result, command: str) -> list[tuple[str, str]]:
     cost = money(result.cost_usd)
     if result.cost_usd is None:
         cost = "unknown (no price is known for this model; --price sets one)"
-    return [
+    pairs = [
         ("items", f"{count(result.unique)} unique, {count(result.new)} of them new"),
         ("repeats", f"{count(result.duplicates)} known already, {count(result.refused)} pieces of output refused"),
         ("calls", f"{count(result.calls)}{failed}"),
@@ -124,3 +136,4 @@ def summary_lines(result: Result, command: str) -> list[tuple[str, str]]:
         ("files", str(result.folder / "attributes.txt")),
         ("continue", command),
     ]
+    return [(name, printable(text)) for name, text in pairs]

@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from contract.text import printable
 from orchestrator.events import Result, RunEvent
 from orchestrator.reporting.base import count, log_event, money, span, summary_lines
 from orchestrator.settings import Settings
@@ -36,7 +37,7 @@ class _LogAbove(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         style = "red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else "dim"
         stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
-        self._console.print(Text(f"{stamp} {record.getMessage()}", style=style))
+        self._console.print(Text(f"{stamp} {printable(record.getMessage())}", style=style))
 
 
 class LiveReporter:
@@ -62,7 +63,9 @@ class LiveReporter:
 
     def progress(self, text: str) -> None:
         """Show what takes long in place of the figures."""
-        self._live.update(Panel(Text(text), title=Text(self._settings.topic), border_style="dim"), refresh=True)
+        self._live.update(
+            Panel(Text(text), title=Text(printable(self._settings.topic)), border_style="dim"), refresh=True
+        )
 
     def started(self, run: Run) -> None:
         """First picture."""
@@ -85,7 +88,7 @@ class LiveReporter:
         table.add_column(overflow="fold")
         for name, text in summary_lines(result, self._command):
             table.add_row(name, Text(text, style="bold" if name == "items" else ""))
-        self._console.print(Text(result.topic, style="bold"))
+        self._console.print(Text(printable(result.topic), style="bold"))
         self._console.print(table)
 
     # --- the picture ---------------------------------------------------------------------------------------
@@ -101,7 +104,7 @@ class LiveReporter:
             body += [Text(""), newest]
         return Panel(
             Group(*body),
-            title=Text(run.settings.topic, style="bold"),
+            title=Text(printable(run.settings.topic), style="bold"),
             subtitle=Text(f"{state} · {span(run.stats.elapsed_s)}"),
             border_style="cyan",
         )

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import count, log, log_event, money, summary_lines
+from orchestrator.reporting.base import SafeFormatter, count, log, log_event, money, summary_lines
 from orchestrator.settings import Settings
 from telemetry.logs import set_up_logging
 
@@ -97,7 +98,10 @@ class LogReporter:
 
     def ended(self, result: Result) -> None:
         """Print the summary."""
-        lines = [f"\n{result.topic}", *(f"  {name:<9} {text}" for name, text in summary_lines(result, self._command))]
+        lines = [
+            f"\n{printable(result.topic)}",
+            *(f"  {name:<9} {text}" for name, text in summary_lines(result, self._command)),
+        ]
         sys.stdout.write("\n".join(lines) + "\n")
 
 
@@ -126,7 +130,7 @@ def figures_line(run: Run) -> str:
 
 def _stderr_handler() -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-5s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)-5s %(message)s", "%H:%M:%S"))
     return handler
 
 

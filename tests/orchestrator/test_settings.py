@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from orchestrator.dedup.identity import Identity
 
 from contract.errors import ConfigurationError, UsageError
+from orchestrator.dedup.identity import Identity
 from orchestrator.settings import OPTIONS, Settings, build_settings, duration, positive_int, read_environment
 
 

@@ -216,7 +216,7 @@ def test_a_new_item_starts_the_count_of_barren_lines_again() -> None:
 @pytest.mark.parametrize("size", [1000, 32_768, 40_000])
 def test_the_longest_line_is_still_read_and_one_character_more_is_not(size: int) -> None:
     """The bound of a line is the same wherever its chunks end."""
-    longest = ", ".join(f"Thing {i:05}" for i in range(2520))
+    longest = ", ".join(f"Thing {i:05}" for i in range(0, 5040, 2))
     longest += "x" * (MAX_LINE_CHARS - len(longest))
     for text, items in ((f"{longest}\n", 2520), (f"{longest}y\n", 0)):
         _, parsed = parse([text[at : at + size] for at in range(0, len(text), size)])
