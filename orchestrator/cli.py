@@ -10,12 +10,13 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from contract.errors import ExitCode, OrchestratorError, UsageError
 from contract.text import printable
 from contract.version import __version__
 from orchestrator.settings import OPTIONS, Option, Settings, build_settings, read_environment
+from telemetry.logs import let_go
 
 _EPILOG = """\
 examples:
@@ -114,11 +115,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         code = ExitCode.DONE  # the reader of our output has left (head, less): not an error of ours
-        _let_go(sys.stdout)
+        let_go(sys.stdout)
     except OSError as error:
         _complain(f"{error.strerror or error}; everything found is kept in the topic's folder")
         code = ExitCode.STORAGE
-        _let_go(sys.stdout)
+        let_go(sys.stdout)
     sys.exit(_flushed(code))
 
 
@@ -140,21 +141,16 @@ def _flushed(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _let_go(sys.stdout)
+        let_go(sys.stdout)
     except OSError as error:
         _complain(f"cannot write to standard output: {error.strerror or error}; the items are in the topic's folder")
-        _let_go(sys.stdout)
+        let_go(sys.stdout)
         code = code or ExitCode.STORAGE
     try:
         sys.stderr.flush()
     except OSError:
-        _let_go(sys.stderr)
+        let_go(sys.stderr)
     return code
-
-
-def _let_go(stream: TextIO) -> None:
-    """Point a broken stream elsewhere: Python flushes it once more at exit, and would fail there."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -19,6 +19,7 @@ from contract.errors import ConfigurationError, UsageError
 from orchestrator.dedup.identity import Identity
 from telemetry.logs import LEVELS
 
+MAX_TOPIC_CHARS = 2000
 FILTERS = ("rbloom", "pybloom")
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.IGNORECASE)
 
@@ -221,9 +222,12 @@ def build_settings(given: Mapping[str, Any], environment: Mapping[str, str]) -> 
         UsageError: The topic is blank.
         ConfigurationError: An environment variable's value cannot be used.
     """
-    topic = " ".join(str(given.get("topic") or "").split())
+    # Bytes on the command line that are no UTF-8 come as lone surrogates, which nothing else takes.
+    topic = " ".join(str(given.get("topic") or "").encode("utf-8", "replace").decode().split())
     if not topic:
         raise UsageError('the topic is empty: give one, e.g. --topic "Paris attractions"')
+    if len(topic) > MAX_TOPIC_CHARS:
+        raise UsageError(f"the topic is too long: {len(topic)} characters, at most {MAX_TOPIC_CHARS}")
     values: dict[str, Any] = {"topic": topic}
     for option in OPTIONS:
         text = environment.get(option.variable, "").strip()

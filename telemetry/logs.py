@@ -6,7 +6,10 @@ Levels are those of the command line: trace, debug, info, warn, error. `trace` s
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Callable
+from typing import TextIO
 
 TRACE = 5
 LEVELS = {"trace": TRACE, "debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
@@ -38,6 +41,25 @@ class CallbackHandler(logging.Handler):
             self._callback(record.levelno, record.name, self.format(record))
         except Exception:
             self.handleError(record)
+
+
+class ErrorStreamHandler(logging.StreamHandler[TextIO]):
+    """Writes to stderr; one that takes nothing (a full disk, a reader that left) is given up, not complained to."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """A log line that cannot be written must not end the work."""
+        if isinstance(sys.exc_info()[1], OSError):
+            let_go(self.stream)
+        else:
+            super().handleError(record)
+
+
+def let_go(stream: TextIO) -> None:
+    """Point a broken standard stream elsewhere: Python flushes it again and again, and would fail each time."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def set_up_logging(level: str, handlers: list[logging.Handler]) -> None:

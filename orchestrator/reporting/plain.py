@@ -15,7 +15,7 @@ from contract.text import printable
 from orchestrator.events import Result, RunEvent
 from orchestrator.reporting.base import SafeFormatter, count, log, log_event, money, summary_lines
 from orchestrator.settings import Settings
-from telemetry.logs import set_up_logging
+from telemetry.logs import ErrorStreamHandler, set_up_logging
 
 if TYPE_CHECKING:
     from orchestrator.run import Run
@@ -129,7 +129,7 @@ def figures_line(run: Run) -> str:
 
 
 def _stderr_handler() -> logging.Handler:
-    handler = logging.StreamHandler(sys.stderr)
+    handler = ErrorStreamHandler()
     handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)-5s %(message)s", "%H:%M:%S"))
     return handler
 

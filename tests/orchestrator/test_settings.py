@@ -49,6 +49,13 @@ def test_a_blank_topic_is_a_usage_error(topic: str | None) -> None:
         build_settings({"topic": topic}, {})
 
 
+def test_a_topic_of_any_bytes_is_a_text() -> None:
+    """Bytes that are no UTF-8 become replacement marks; a topic without end is refused."""
+    assert build_settings({"topic": "caf\udce9"}, {}).topic == "caf?"
+    with pytest.raises(UsageError, match="too long"):
+        build_settings({"topic": "x" * 3000}, {})
+
+
 def test_a_bad_variable_names_itself() -> None:
     """The message says which variable is wrong."""
     with pytest.raises(ConfigurationError, match="ORCHESTRATOR_PRODUCERS"):
