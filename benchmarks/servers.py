@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+
+from producer.providers.simulated import universe_of
 
 
 class Server(NamedTuple):
@@ -27,7 +30,16 @@ class Server(NamedTuple):
 
 @contextmanager
 def fake_provider(*options: str) -> Iterator[Server]:
-    """Start a fake provider with the given options; it ends with the block, or with this process."""
+    """Start a fake provider over 2,000 names with the given options; it ends with the block, or with this process."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as universe:
+        universe.write("\n".join(universe_of("benchmark").items))
+        universe.flush()
+        with _started("--universe-file", universe.name, *options) as server:
+            yield server
+
+
+@contextmanager
+def _started(*options: str) -> Iterator[Server]:
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "tester.fake_provider", "--exit-with-parent", *options],
         stdin=subprocess.PIPE,

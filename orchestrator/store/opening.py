@@ -138,7 +138,7 @@ def _admit(database: sqlite3.Connection, index: KeyIndex, items: int, max_items:
             ).fetchall()
             for offset, (_, key, text, description, order_id, at) in enumerate(rows, 1):
                 database.execute(INSERT_ITEM, (items + offset, key, text, description, order_id, at))
-                index.add(key, items + offset)
+                index.add(key, items + offset, text)
                 admitted.append(text)
             database.execute("DELETE FROM held WHERE id <= ?", (rows[-1][0],))
     return admitted, held - room

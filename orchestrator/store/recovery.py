@@ -108,7 +108,7 @@ class Reconciler:
         agrees = file is not None
         item_id = 0
         for item_id, key, text in self._database.execute("SELECT id, key, text FROM items ORDER BY id"):
-            self._index.add_earlier(key, item_id)
+            self._index.add_earlier(key, item_id, text)
             if agrees and file is not None:
                 line = file.readline()
                 agrees = line == text.encode() + b"\n"
@@ -142,13 +142,13 @@ class Reconciler:
         for line in lines:
             text = clean_line(line.decode(errors="replace"))
             key = key_of(text, self._identity)
-            if not text or self._index.find(key) is not None:
+            if not text or self._index.find([key]):
                 in_order = False
                 continue
             in_order = in_order and line == text.encode() + b"\n"
             self._found.items += 1
             self._found.lines_adopted += 1
-            self._index.add(key, self._found.items)
+            self._index.add(key, self._found.items, text)
             row = (self._found.items, key, text, "", None, int(self._clock()))
             self._database.execute(INSERT_ITEM, row)
             self._database.execute("DELETE FROM held WHERE key = ?", (key,))

@@ -23,7 +23,7 @@ APPLICATION_ID = 0x546F7049
 
 SCHEMA_VERSION = 1
 
-_CACHE_KIB = 32 * 1024
+_CACHE_KIB = 48 * 1024
 """SQLite's page cache: the only part of the store's memory that does not grow with the items."""
 
 _CHECKPOINT_PAGES = 4000

@@ -294,26 +294,29 @@ class _Intake:
         """Decide about each item of a batch."""
         order_id = batch.order_id
         named = self._store._ledger.open[order_id].named
-        identity, find = self._store._identity, self._store._index.find
+        identity = self._store._identity
         before, sighted_before, held_before = len(self.rows), len(self.sightings), self.held
         received = 0
+        first_named: list[tuple[bytes, str, str]] = []
         for item in batch.items:
             text = clean_line(item.text)
             if not text:
                 continue
             received += 1
             key = key_of(text, identity)
-            if key in named:
-                continue
-            named.add(key)
-            item_id = find(key)
-            if item_id is not None:
+            if key not in named:
+                named.add(key)
+                first_named.append((key, text, item.description))
+        known = self._store._index.find([key for key, _, _ in first_named])
+        for key, text, description in first_named:
+            if key in known:
+                item_id, first_spelling = known[key]
                 self.sightings.append((item_id, order_id))
-                self.sighted_texts.append(self._text(item_id))
+                self.sighted_texts.append(first_spelling)
             elif self._room is None or self._room > len(self.rows):
-                self._add(key, text, clean_line(item.description), order_id)
+                self._add(key, text, clean_line(description), order_id)
             else:
-                self._hold(key, text, clean_line(item.description), order_id)
+                self._hold(key, text, clean_line(description), order_id)
         new = tuple(NewItem(row[0], row[2], row[3]) for row in self.rows[before:])
         held = self.held - held_before
         duplicate = received - len(new) - held
@@ -322,15 +325,9 @@ class _Intake:
         self._store._ledger.progress(order_id, received, len(new), duplicate, refused)
         return Ingested(order_id, new, duplicate, tuple(self.sighted_texts[sighted_before:]), held)
 
-    def _text(self, item_id: int) -> str:
-        if item_id >= self._first_id:
-            return self.rows[item_id - self._first_id][2]
-        text: str = self._database.execute("SELECT text FROM items WHERE id = ?", (item_id,)).fetchone()[0]
-        return text
-
     def _add(self, key: bytes, text: str, description: str, order_id: int) -> None:
         item_id = self._first_id + len(self.rows)
-        self._store._index.add(key, item_id)
+        self._store._index.add(key, item_id, text)
         self.rows.append((item_id, key, text, description, order_id, self._now))
 
     def _hold(self, key: bytes, text: str, description: str, order_id: int) -> None:

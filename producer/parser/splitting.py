@@ -13,6 +13,8 @@ MAX_NAME_CHARS = 80
 """Longest text before a colon or dash that can be a name."""
 
 _SEPARATOR = re.compile(r"\s?[:：]\s+|：|\s+(?:[-–—]|--)\s+|(?<=\w)—(?=\w)")
+_CLAUSE = re.compile(r",\s+(?=(?:which|whose|where|also known as|known (?:as|for)|used (?:to|for|in|as|by)) \S+ \S)")
+"""A clause that can only describe: "Oxygen (O), which we breathe". Not "that" or "the": "Tyler, the Creator"."""
 _ARTICLE = re.compile(r"(?:[Aa]n?|[Tt]he|[Oo]ne of|[Kk]nown for|[Ff]amous for) [a-z]")
 _STRONG_COMMAS = re.compile(r"[;；、،，]")
 _CONJUNCTION = re.compile(r"(?:and|or|&|und|et|y|e)\s+|.*\s(?:and|or|&)\s")
@@ -47,6 +49,9 @@ def split_description(text: str, *, habit: bool) -> tuple[str, str]:
         end = separators[index + 1].start() if index + 1 < len(separators) else len(text)
         if habit or _describes(text[match.end() : end].strip()):
             return name, tail
+    clause = _CLAUSE.search(text)
+    if clause is not None and 0 < clause.start() <= MAX_NAME_CHARS and _is_outside(text, clause.start()):
+        return text[: clause.start()].strip(), text[clause.end() :].strip()
     return text, ""
 
 

@@ -171,6 +171,8 @@ DESCRIBED = [
     ("Star Wars: A New Hope - the first film", ("Star Wars: A New Hope", "the first film")),
     ("Eiffel Tower: Iconic iron tower – built in 1889", ("Eiffel Tower", "Iconic iron tower – built in 1889")),
     ("| Eiffel Tower | iron tower |", ("Eiffel Tower", "iron tower")),
+    ("Oxygen (O), which we breathe in", ("Oxygen (O)", "which we breathe in")),
+    ("7. Calcium, known for strong bones", ("Calcium", "known for strong bones")),
     ("<dt>Louvre</dt><dd>A museum</dd>", ("Louvre", "A museum")),
     ("Tour: " + "a very long story " * 100, ("Tour", ("a very long story " * 100)[:499] + "…")),
 ]  # fmt: skip
