@@ -10,13 +10,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anthropic
+import anthropic.resources.messages
+import httpcore2  # noqa: F401 - the SDK imports this and the resource at the first call; here the fork server has them
 import httpx2
 import msgspec
 
 from contract.messages import ProviderSetup, Usage
 from producer.providers.base import Call, Chunk
 from producer.providers.decoding import AnswerDecoder, Piece
-from producer.providers.endpoint import resolve
+from producer.providers.endpoint import resolve, tls_context
 from producer.providers.sse import Event
 from producer.providers.status import from_stream
 from producer.providers.stream import Opened, stream_answer
@@ -54,7 +56,10 @@ class AnthropicProvider:
             # Our spans tell of the call already; an option given here also overrides the SDK's environment variables.
             open_telemetry={"traces": False, "propagation": False},
             http_client=anthropic.DefaultAioHttpClient(
-                timeout=timeout, follow_redirects=False, trust_env=not self._endpoint.loopback
+                timeout=timeout,
+                follow_redirects=False,
+                trust_env=not self._endpoint.loopback,
+                verify=tls_context(self._endpoint),
             ),
         )
 

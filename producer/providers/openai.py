@@ -10,14 +10,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpcore2  # noqa: F401 - the SDK imports this and the resource at the first call; here the fork server has them
 import httpx2
 import msgspec
 import openai
+import openai.resources.chat.chat
+import openai.resources.chat.completions.completions
 
 from contract.messages import ProviderSetup, Usage
 from producer.providers.base import Call, Chunk
 from producer.providers.decoding import AnswerDecoder, Piece
-from producer.providers.endpoint import resolve
+from producer.providers.endpoint import resolve, tls_context
 from producer.providers.sse import Event
 from producer.providers.status import from_stream
 from producer.providers.stream import Opened, stream_answer
@@ -55,7 +58,10 @@ class OpenAIProvider:
             timeout=timeout,
             max_retries=0,
             http_client=openai.DefaultAioHttpClient(
-                timeout=timeout, follow_redirects=False, trust_env=not self._endpoint.loopback
+                timeout=timeout,
+                follow_redirects=False,
+                trust_env=not self._endpoint.loopback,
+                verify=tls_context(self._endpoint),
             ),
         )
 
