@@ -47,10 +47,13 @@ class OpenOrder:
         self.provider = provider
         self.size = size
         self.attempt = 0
+        self.calls = 0
         self.producer = -1
         self.new = 0
         self.duplicate = 0
         self.received: dict[str, None] = {}
+        self.had: Iterable[str] = ()
+        self.last_error: ErrorKind | None = None
         self.prompt_share = 1.0
         self.usage: Usage | None = None
         self.cost_usd: float | None = 0.0
@@ -141,36 +144,50 @@ class OrderDesk:
         state = self._router.choose()
         if state is None:
             return False
-        order = (
-            heapq.heappop(self._waiting)[2]
-            if retry
-            else OpenOrder(state, request_size(self._settings.request_size, state.spec))
-        )
-        order.provider = state
+        if retry:
+            order = self._moved(heapq.heappop(self._waiting)[2], state)
+        else:
+            order = OpenOrder(state, request_size(self._settings.request_size, state.spec))
         price = self._prices[state.spec.name]
         message = self._message(order)
         if not self._budget.affords(message, price):
             self.money_ran_out = True
-            if retry:
-                self.close(order, "failed", ErrorKind.CANCELLED)
+            if order.id:
+                self.close(order, "failed", order.last_error)
             return False
+        if not order.id:
+            message = self._issue(order, message, producer)
         if not retry:
-            order.id = self._store.issue_order(
-                provider=state.spec.vendor,
-                model=state.spec.setup.model,
-                mode="explore",
-                size=order.size,
-                producer=producer.index,
-            )
             self._issued[producer.index] += 1
-            seed = order_seed(self._settings.seed, order.id, order.attempt)
-            message = msgspec.structs.replace(message, id=order.id, seed=seed)
         self._budget.reserve(message, price)
         order.producer = producer.index
+        order.calls += 1
         state.in_flight += 1
         self.open[order.id] = order
         self._supervisor.give(producer, message)
         return True
+
+    def _moved(self, order: OpenOrder, state: ProviderState) -> OpenOrder:
+        """The order to try again with `state`.
+
+        Another provider's answer is another response: it gets an order of its own, so that each item's provenance is
+        right. It asks for what is missing, and names what had come.
+        """
+        if state is order.provider:
+            return order
+        self.close(order, "failed", order.last_error)
+        other = OpenOrder(state, order.missing)
+        other.attempt = order.attempt
+        other.had = (*order.had, *order.received)
+        return other
+
+    def _issue(self, order: OpenOrder, message: Order, producer: Producer) -> Order:
+        spec = order.provider.spec
+        order.id = self._store.issue_order(
+            provider=spec.vendor, model=spec.setup.model, mode="explore", size=order.size, producer=producer.index
+        )
+        seed = order_seed(self._settings.seed, order.id, order.attempt)
+        return msgspec.structs.replace(message, id=order.id, seed=seed)
 
     def _wants_more(self, producer: Producer, share_new: float | None) -> bool:
         limit = self._settings.iterations
@@ -194,7 +211,7 @@ class OrderDesk:
             topic=self._settings.topic,
             size=order.missing,
             spec=spec,
-            avoid=avoid_list(known, budget, first=order.received),
+            avoid=avoid_list(known, budget, first=(*order.had, *order.received)),
             seed=self._settings.seed,
         )
 
@@ -251,6 +268,7 @@ class OrderDesk:
             The order, seconds until its next attempt or None, and the provider's name if this disabled it.
         """
         order = self._take(message.order_id, message.usage, cost_usd)
+        order.last_error = message.kind
         state = order.provider
         before = state.disabled
         state.on_failure(message.kind, message.message, message.retry_after_s, self._clock())
@@ -293,7 +311,7 @@ class OrderDesk:
         self._store.end_order(
             order.id,
             state=state,
-            attempts=order.attempt + 1,
+            attempts=order.calls,
             usage=order.usage,
             cost_usd=order.cost_usd,
             error=error,

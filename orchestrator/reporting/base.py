@@ -21,6 +21,7 @@ from orchestrator.events import (
 
 if TYPE_CHECKING:
     from orchestrator.run import Run
+    from orchestrator.store import Recovery
 
 log = logging.getLogger("orchestrator")
 
@@ -85,6 +86,27 @@ def log_event(event: RunEvent) -> None:
             log.info("finishing %d open responses; Ctrl-C again ends at once", event.open_orders)
         case Stopping():
             log.debug("stopping: %s, %d open", event.reason, event.open_orders)
+
+
+def recovery_lines(recovered: Recovery) -> list[str]:
+    """What opening the topic's folder found and repaired, in words; nothing where all was in order."""
+    lines: list[str] = []
+    if recovered.set_aside:
+        lines.append(f"the earlier run is kept in {recovered.set_aside}")
+    if recovered.orders_interrupted:
+        lines.append(f"the last run did not end by itself: {recovered.orders_interrupted} requests had been open")
+    if (recovered.torn_bytes or recovered.lines_written) and not recovered.edited_copy:
+        lines.append(
+            f"attributes.txt was completed from run.db: {recovered.lines_written} lines written, "
+            f"{recovered.torn_bytes} bytes of a torn line cut"
+        )
+    if recovered.lines_adopted:
+        lines.append(f"{recovered.lines_adopted} lines that had been added to attributes.txt by hand are items now")
+    if recovered.edited_copy:
+        lines.append(f"attributes.txt had been edited; your version is kept as {recovered.edited_copy}")
+    if recovered.items_admitted:
+        lines.append(f"{recovered.items_admitted} items that the last run's --max-attributes held back are in now")
+    return lines
 
 
 class SafeFormatter(logging.Formatter):

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import count, log_event, money, span, summary_lines
+from orchestrator.reporting.base import count, log, log_event, money, recovery_lines, span, summary_lines
 from orchestrator.settings import Settings
 from telemetry.logs import set_up_logging
 
@@ -68,7 +68,9 @@ class LiveReporter:
         )
 
     def started(self, run: Run) -> None:
-        """First picture."""
+        """What was repaired, and the first picture."""
+        for line in recovery_lines(run.store.recovered):
+            log.info("%s", line)
         self._live.update(self._picture(run), refresh=True)
 
     def round(self, run: Run, events: Sequence[RunEvent]) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import SafeFormatter, count, log, log_event, money, summary_lines
+from orchestrator.reporting.base import SafeFormatter, count, log, log_event, money, recovery_lines, summary_lines
 from orchestrator.settings import Settings
 from telemetry.logs import ErrorStreamHandler, set_up_logging
 
@@ -85,6 +85,8 @@ class LogReporter:
 
     def started(self, run: Run) -> None:
         """Say what will be done."""
+        for line in recovery_lines(run.store.recovered):
+            log.info("%s", line)
         log.info("%s", start_line(run))
         self._next = run.stats.elapsed_s + _EVERY_S
 

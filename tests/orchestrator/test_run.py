@@ -255,6 +255,30 @@ def test_a_disabled_provider_leaves_its_work_to_the_others() -> None:
     assert run.result().exit_code == 0
 
 
+def test_a_retry_elsewhere_is_an_order_of_its_own() -> None:
+    """What each provider brought stands under its own name; the second is asked for the rest only."""
+
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
+        if order.provider == "test:bad":
+            return [batch(order, "Apple", "Pear"), failed(order, ErrorKind.QUOTA, "no credit", items=2)]
+        return [batch(order, "Apple", "Plum"), done(order)]
+
+    filesystem = MemoryFileSystem()
+    answers = Answers(answer)
+    specs = (spec("bad", weight=1.5), spec("good"))
+    run = build(answers, filesystem, specs=specs, producers=1, concurrency=1, iterations=1, request_size=5)
+    events = play(run)
+    first, second = answers.orders
+    assert (first.provider, second.provider) == ("test:bad", "test:good")
+    assert second.id != first.id
+    assert (second.size, set(second.avoid)) == (3, {"Apple", "Pear"})
+    found = {event.text: event.provider for event in events if isinstance(event, ItemFound)}
+    assert found == {"Apple": "test:bad", "Pear": "test:bad", "Plum": "test:good"}
+    with filesystem.connect_database(FOLDER / "run.db") as database:
+        rows = database.execute("SELECT model, state, new FROM orders ORDER BY id").fetchall()
+    assert rows == [("bad", "failed", 2), ("good", "done", 1)]
+
+
 def test_no_provider_left_ends_the_run() -> None:
     """When every provider is disabled the run ends with its own exit code and says why."""
     run = build(Answers(lambda order: [failed(order, ErrorKind.AUTH, "the key is wrong")]))
