@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tester.command import Ended
-    from tester.run_files import RunFiles
+    from tester.run_files import OrderRow, RunFiles
 
 _SHOWN = 8
 """Examples that a message gives of a set or list."""
@@ -123,3 +123,13 @@ def _examples(some: Collection[str]) -> str:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 400 else f"{text[:400]}… ({len(text)} characters)"
+
+
+def check_every_order_done(orders: Sequence[OrderRow], wanted: int) -> None:
+    """As many orders are done as were wanted; any other failed and was made up for by one at another provider."""
+    check_equal("orders that are done", sum(order.state == "done" for order in orders), wanted)
+    others = [order for order in orders if order.state != "done"]
+    check(
+        all(order.state == "failed" and order.error for order in others),
+        f"an order that is not done should have failed with an error: {others[:3]}",
+    )

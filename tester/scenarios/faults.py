@@ -9,6 +9,7 @@ from tester.checks import (
     check,
     check_consistent,
     check_equal,
+    check_every_order_done,
     check_exit,
     check_none_lost,
     check_same_items,
@@ -73,8 +74,7 @@ def _one_after_another(context: Context) -> None:
     files = context.files(place)
     check_consistent(files)
     orders, lines = files.orders(), files.lines()
-    check_equal("orders", len(orders), len(APIS) * len(plan))
-    check_equal("states of the orders", {order.state for order in orders}, {"done"})
+    check_every_order_done(orders, len(APIS) * len(plan))
     requests = 0
     for api, server in served.items():
         entries = server.entries()

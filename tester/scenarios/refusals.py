@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from tester.checks import check, check_consistent, check_equal, check_exit, check_same_items
+from tester.checks import check, check_consistent, check_every_order_done, check_exit, check_same_items
 from tester.fake_provider import Fault, FaultKind, unused_port
 from tester.scenario import TOPIC, Context
 from tester.served import delivered, names
@@ -45,7 +45,7 @@ class Refusals:
         check_exit(ended, 0)
         files = context.files(place)
         check_consistent(files)
-        check_equal("orders that are done", [order.state for order in files.orders()], ["done"] * 6)
+        check_every_order_done(files.orders(), 6)
         check_same_items("attributes.txt", files.lines(), delivered(good.entries()))
         for name in ("anthropic:bad", "gemini:bad"):
             check(

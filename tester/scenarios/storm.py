@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tester.checks import check, check_consistent, check_equal, check_exit, check_same_items
+from tester.checks import check, check_consistent, check_every_order_done, check_exit, check_same_items
 from tester.fake_provider import Fault
 from tester.scenario import Context
 from tester.scenarios.faults import APIS, FAULTS, arguments, environment_of
@@ -46,8 +46,7 @@ class Storm:
         check_consistent(files)
         entries = [entry for server in served.values() for entry in server.entries()]
         check(any(entry.fault for entry in entries), "no request was hit: the storm has to be stronger")
-        check_equal("orders", len(files.orders()), len(APIS) * _ITERATIONS)
-        check_equal("states of the orders", {order.state for order in files.orders()}, {"done"})
+        check_every_order_done(files.orders(), len(APIS) * _ITERATIONS)
         check_same_items("attributes.txt beside what the servers sent", files.lines(), delivered(entries))
         orders = len(files.orders())
         over = [item for item in files.items() if item.count > orders]
