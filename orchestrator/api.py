@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,11 @@ class ItemStream:
     def _run(self) -> Iterator[ItemFound]:
         with built_run(self._settings, self._seams, progress=lambda text: None) as run:
             try:
-                for events in run.rounds():
-                    for event in events:
-                        if isinstance(event, ItemFound):
-                            yield event
+                with closing(run.rounds()) as rounds:
+                    for events in rounds:
+                        for event in events:
+                            if isinstance(event, ItemFound):
+                                yield event
             finally:
                 self.result = run.result()
             if run.failure is not None:
@@ -96,6 +98,11 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     unknown = set(settings) - set(Settings.__struct_fields__)
     if unknown:
         raise UsageError(f"unknown setting {sorted(unknown)[0]!r}; known are {', '.join(Settings.__struct_fields__)}")
+    for name in ("provider_options", "prices"):
+        if isinstance(settings.get(name), str):
+            raise UsageError(f"{name} is a list of texts, not one text")
+    if not isinstance(settings.get("fresh", False), bool):
+        raise UsageError("fresh is True or False")
     for option in OPTIONS:
         value = settings.get(option.field)
         if value is None:

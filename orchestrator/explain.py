@@ -20,7 +20,7 @@ def explain(reason: StopReason, settings: Settings, router: Router, failure: Exc
         case StopReason.MAX_TIME:
             return f"{settings.max_time_s:g} seconds are over (--max-time)"
         case StopReason.EXHAUSTED:
-            return f"the last {DRY_RESPONSES} responses brought no new item"
+            return f"the last {DRY_RESPONSES} complete responses brought no new item"
         case StopReason.NO_PROVIDER if failure is None:
             return f"no provider is left: {router.why_none()}"
         case StopReason.INTERRUPTED:

@@ -38,10 +38,15 @@ class Budget:
         if self.limit_usd is not None and price is not None:
             self._reserved[order.id] = worst_case_usd(order, price)
 
-    def settle(self, order_id: int, cost_usd: float | None) -> None:
-        """Replace an order's reservation by what the call did cost."""
-        self._reserved.pop(order_id, None)
-        self.spent_usd += cost_usd or 0.0
+    def settle(self, order_id: int, cost_usd: float | None, *, certain: bool = True) -> None:
+        """Replace an order's reservation by what the call did cost.
+
+        Where that is not certain (a stream that broke, a producer that died) the reservation counts as spent: the
+        provider may charge as much, and the limit must hold.
+        """
+        reserved = self._reserved.pop(order_id, 0.0)
+        cost = cost_usd or 0.0
+        self.spent_usd += cost if certain else max(cost, reserved)
 
 
 def worst_case_usd(order: Order, price: Price) -> float:

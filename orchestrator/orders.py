@@ -141,8 +141,13 @@ class OrderDesk:
         retry = bool(self._waiting) and self._waiting[0][0] <= self._clock()
         if not retry and not self._wants_more(producer, share_new):
             return False
-        state = self._router.choose()
+        available = self._router.available()
+        affordable = [state for state in available if self._affords(state, self._waiting[0][2] if retry else None)]
+        self.money_ran_out |= bool(available) and not affordable
+        state = self._router.choose(affordable)
         if state is None:
+            if retry and available:
+                self.close(heapq.heappop(self._waiting)[2], "failed", ErrorKind.CANCELLED)
             return False
         if retry:
             order = self._moved(heapq.heappop(self._waiting)[2], state)
@@ -150,11 +155,6 @@ class OrderDesk:
             order = OpenOrder(state, request_size(self._settings.request_size, state.spec))
         price = self._prices[state.spec.name]
         message = self._message(order)
-        if not self._budget.affords(message, price):
-            self.money_ran_out = True
-            if order.id:
-                self.close(order, "failed", order.last_error)
-            return False
         if not order.id:
             message = self._issue(order, message, producer)
         if not retry:
@@ -167,6 +167,15 @@ class OrderDesk:
         self._supervisor.give(producer, message)
         return True
 
+    def _affords(self, state: ProviderState, waiting: OpenOrder | None) -> bool:
+        """Whether the money left is enough for the next order, were it this provider's."""
+        if self._settings.max_cost_usd is None:
+            return True
+        order = OpenOrder(state, request_size(self._settings.request_size, state.spec))
+        if waiting is not None:
+            order.had = (*waiting.had, *waiting.received)
+        return self._budget.affords(self._message(order), self._prices[state.spec.name])
+
     def _moved(self, order: OpenOrder, state: ProviderState) -> OpenOrder:
         """The order to try again with `state`.
 
@@ -176,7 +185,7 @@ class OrderDesk:
         if state is order.provider:
             return order
         self.close(order, "failed", order.last_error)
-        other = OpenOrder(state, order.missing)
+        other = OpenOrder(state, request_size(order.missing, state.spec))
         other.attempt = order.attempt
         other.had = (*order.had, *order.received)
         return other
@@ -193,6 +202,8 @@ class OrderDesk:
         limit = self._settings.iterations
         if limit is not None and self._issued[producer.index] >= limit:
             return False
+        if len(self._waiting) >= self._settings.producers * self._settings.concurrency:
+            return False  # what has failed comes first: more would only fail with it
         target = self._settings.max_attributes
         if target is None or not self.open:
             return True
@@ -205,7 +216,7 @@ class OrderDesk:
         spec = order.provider.spec
         known = Known(self._most_repeated(), self._store.newest(MAX_AVOID))
         budget = int(avoid_budget_tokens(self._settings.avoid_share, spec) * order.prompt_share)
-        return build_order(
+        message = build_order(
             order_id=order.id,
             attempt=order.attempt,
             topic=self._settings.topic,
@@ -214,6 +225,10 @@ class OrderDesk:
             avoid=avoid_list(known, budget, first=(*order.had, *order.received)),
             seed=self._settings.seed,
         )
+        if order.prompt_share < 1:
+            shorter = max(64, int(message.max_output_tokens * order.prompt_share))
+            message = msgspec.structs.replace(message, max_output_tokens=shorter)
+        return message
 
     def _most_repeated(self) -> Sequence[str]:
         now = self._clock()
@@ -249,7 +264,8 @@ class OrderDesk:
 
     def answered(self, message: OrderDone, cost_usd: float | None) -> OpenOrder:
         """An order's call came to its end."""
-        order = self._take(message.order_id, message.usage, cost_usd)
+        certain = message.usage is not None and not message.usage.estimated
+        order = self._take(message.order_id, message.usage, cost_usd, certain=certain)
         order.provider.on_success()
         self.close(order, "done", None, message)
         return order
@@ -267,29 +283,35 @@ class OrderDesk:
         Returns:
             The order, seconds until its next attempt or None, and the provider's name if this disabled it.
         """
-        order = self._take(message.order_id, message.usage, cost_usd)
+        order = self._take(message.order_id, message.usage, cost_usd, certain=_cost_is_certain(message))
         order.last_error = message.kind
         state = order.provider
         before = state.disabled
-        state.on_failure(message.kind, message.message, message.retry_after_s, self._clock())
-        disabled = state.spec.name if state.disabled is not None and before is None else None
+        complete = order.missing == 0 and bool(order.received)
+        if complete and not message.kind.disables_provider:
+            state.on_success()  # everything asked for had come before the stream broke
+        else:
+            state.on_failure(message.kind, message.message, message.retry_after_s, self._clock())
         if message.kind is ErrorKind.CONTEXT_OVERFLOW:
             order.prompt_share /= 2
-        if order.missing == 0 and order.received:
-            self.close(order, "done", None, message)  # everything asked for had come before the stream broke
-            return order, None, disabled
-        if (
+        wait: float | None = None
+        if complete:
+            self.close(order, "done", None, message)
+        elif (
             not retry
             or self._router.exhausted
             or not may_retry(message.kind, order.attempt, self._settings.max_attempts)
         ):
-            state_word = "interrupted" if message.kind is ErrorKind.CANCELLED else "failed"
-            self.close(order, state_word, message.kind, message)
-            return order, None, disabled
-        elsewhere = message.kind.disables_provider  # nothing to wait for: another provider takes it
-        wait = 0.0 if elsewhere else back_off_s(order.attempt, self._own_pause(message), self._rng)
-        order.attempt += 0 if elsewhere else 1
-        heapq.heappush(self._waiting, (self._clock() + wait, next(self._sequence), order))
+            cancelled = message.kind is ErrorKind.CANCELLED
+            self.close(order, "interrupted" if cancelled else "failed", message.kind, message)
+            if retry and not cancelled:
+                state.on_given_up(message.message)
+        else:
+            elsewhere = message.kind.disables_provider  # nothing to wait for: another provider takes it
+            wait = 0.0 if elsewhere else back_off_s(order.attempt, self._own_pause(message), self._rng)
+            order.attempt += 0 if elsewhere else 1
+            heapq.heappush(self._waiting, (self._clock() + wait, next(self._sequence), order))
+        disabled = state.spec.name if state.disabled is not None and before is None else None
         return order, wait, disabled
 
     def _own_pause(self, message: OrderFailed) -> float | None:
@@ -297,11 +319,11 @@ class OrderDesk:
         alone = sum(state.disabled is None for state in self._router.states.values()) <= 1
         return message.retry_after_s if alone else None
 
-    def _take(self, order_id: int, usage: Usage | None, cost_usd: float | None) -> OpenOrder:
+    def _take(self, order_id: int, usage: Usage | None, cost_usd: float | None, *, certain: bool) -> OpenOrder:
         order = self.open.pop(order_id)
         order.provider.in_flight -= 1
         order.add_usage(usage, cost_usd)
-        self._budget.settle(order_id, cost_usd)
+        self._budget.settle(order_id, cost_usd, certain=certain)
         return order
 
     def close(
@@ -331,3 +353,11 @@ class OrderDesk:
         self.open.clear()
         for order in orders:
             self.close(order, "interrupted", ErrorKind.CANCELLED)
+
+
+def _cost_is_certain(message: OrderFailed) -> bool:
+    """Whether we know what a failed call cost: the provider told us, or it refused before it did anything."""
+    if message.usage is not None:
+        return not message.usage.estimated
+    refused = message.status is not None and message.status >= 400
+    return refused or message.kind is ErrorKind.CONNECTION or message.kind.disables_provider

@@ -35,7 +35,7 @@ def avoid_list(known: Known, budget_tokens: int, first: Iterable[str] = ()) -> t
 
     Args:
         known: Candidates.
-        budget_tokens: What the list may cost; a token is taken as 4 characters, and one more for each line end.
+        budget_tokens: What the list may cost; a token is taken as 4 bytes, and two more for each line.
         first: Items that must come before all others (what this very order has brought already).
 
     Returns:
@@ -47,11 +47,16 @@ def avoid_list(known: Known, budget_tokens: int, first: Iterable[str] = ()) -> t
     chosen: list[str] = []
     left = budget_tokens
     for text in islice(candidates, MAX_AVOID):
-        left -= len(text) // _CHARS_PER_TOKEN + 2
+        left -= _tokens(text) + 2
         if left < 0:
             break
         chosen.append(text)
     return tuple(chosen)
+
+
+def _tokens(text: str) -> int:
+    """Bytes ÷ 4: about right for English, high enough for scripts of which a character takes a token or more."""
+    return (len(text) if text.isascii() else len(text.encode())) // _CHARS_PER_TOKEN
 
 
 def max_output_tokens(size: int, spec: ProviderSpec) -> int:
@@ -100,6 +105,6 @@ def build_order(
 
 
 def estimated_input_tokens(order: Order) -> int:
-    """Tokens of the prompt, guessed high (3 characters a token, and the instruction): for reserving money."""
-    chars = 600 + len(order.topic) * 2 + sum(len(text) + 1 for text in order.avoid)
-    return chars // 3
+    """Tokens of the prompt, guessed high (3 bytes a token, and the instruction): for reserving money."""
+    size = 600 + len(order.topic.encode()) * 2 + sum(len(text.encode()) + 1 for text in order.avoid)
+    return size // 3

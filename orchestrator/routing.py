@@ -34,6 +34,7 @@ class ProviderState:
         self.failing_since: float | None = None
         self.succeeded = False
         self.disabled: str | None = None
+        self.given_up = 0
         self._breaker_s = BREAKER_FIRST_S
         self._credit = 0.0
 
@@ -53,6 +54,7 @@ class ProviderState:
         self.failures_in_row = 0
         self.failing_since = None
         self.succeeded = True
+        self.given_up = 0
         self._breaker_s = BREAKER_FIRST_S
         ceiling = float(self.spec.max_in_flight or _UNLIMITED)
         self.limit = min(ceiling, self.limit + 1.0 / max(1.0, self.limit))
@@ -73,10 +75,17 @@ class ProviderState:
             self.failing_since = now
         if kind is not ErrorKind.RATE_LIMITED:  # a provider that says "slow down" is not a broken one
             self.failures_in_row += 1
-        if self.broken:
+        jammed = kind is ErrorKind.RATE_LIMITED and retry_after_s is None and now >= self.paused_until
+        if self.broken or jammed:
             self.paused_until = max(self.paused_until, now + self._breaker_s)
             self._breaker_s = min(BREAKER_MAX_S, self._breaker_s * 2)
         self._give_up(message, now)
+
+    def on_given_up(self, message: str) -> None:
+        """An order used up its attempts here, whatever the reason. So many in a row, and no further one is tried."""
+        self.given_up += 1
+        if self.given_up >= GIVE_UP_FAILURES and self.disabled is None:
+            self.disabled = f"{self.given_up} requests in a row came to nothing; last: {message}"
 
     def _give_up(self, message: str, now: float) -> None:
         never = not self.succeeded and self.failures_in_row >= GIVE_UP_FAILURES
@@ -97,10 +106,13 @@ class Router:
         self.states = {spec.name: ProviderState(spec) for spec in specs}
         self._clock = clock
 
-    def choose(self) -> ProviderState | None:
-        """The provider for the next order, or None where all must wait. Smooth weighted round robin (as in nginx)."""
+    def available(self) -> list[ProviderState]:
+        """Providers that may get an order now."""
         now = self._clock()
-        available = [state for state in self.states.values() if state.available(now)]
+        return [state for state in self.states.values() if state.available(now)]
+
+    def choose(self, available: Sequence[ProviderState]) -> ProviderState | None:
+        """One of these for the next order; None if there is none. Smooth weighted round robin (as in nginx)."""
         if not available:
             return None
         for state in available:
@@ -126,4 +138,16 @@ class Router:
 
     def why_none(self) -> str:
         """What disabled each provider, for the user."""
-        return "; ".join(f"{name}: {state.disabled}" for name, state in self.states.items())
+        return "; ".join(_named(state) for state in self.states.values())
+
+    def disable(self, vendor: str, why: str) -> list[str]:
+        """Use no provider of this vendor any more; the names of those that this took away."""
+        names = [name for name, state in self.states.items() if state.spec.vendor == vendor and state.disabled is None]
+        for name in names:
+            self.states[name].disabled = why
+        return names
+
+
+def _named(state: ProviderState) -> str:
+    why = state.disabled or ""
+    return why if why.startswith(state.spec.name) else f"{state.spec.name}: {why}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -99,7 +99,7 @@ class Run:
 
     # --- the loop ------------------------------------------------------------------------------------------
 
-    def rounds(self) -> Iterator[list[RunEvent]]:
+    def rounds(self) -> Generator[list[RunEvent], None, None]:
         """Run to the end; yields what happened in each round of the loop (perhaps nothing, a few times a second).
 
         Everything is written and all producers have ended when this returns or is closed. `stop_reason` then says
@@ -118,8 +118,6 @@ class Run:
                 self._fail(StopReason.PRODUCERS_CANNOT_START, error)
         except StorageError as error:
             self._fail(StopReason.STORAGE, error)
-        except ProviderError as error:
-            self._fail(StopReason.NO_PROVIDER, error)
         except KeyboardInterrupt:
             self.stop_reason = StopReason.INTERRUPTED
             raise
@@ -136,6 +134,7 @@ class Run:
         self.failure = error
 
     def _end(self) -> None:
+        self._take_last_words()
         self.supervisor.shut_down()
         self.stop_reason = self.stop_reason or StopReason.CLOSED
         try:
@@ -147,13 +146,24 @@ class Run:
         finally:
             self.store.close()
 
+    def _take_last_words(self) -> None:
+        """A caller that left early has open streams: cancel them and take in what they hold."""
+        if self.failure is not None or self._cancelling or not self.desk.open:
+            return
+        try:
+            self._stop(self.stop_reason or StopReason.CLOSED, cancel=True)
+            while self.desk.open and self._clock() < self._cancel_deadline:
+                self._absorb(self.supervisor.receive(_TICK_S / 4))
+        except StorageError as error:
+            self._fail(StopReason.STORAGE, error)
+
     def _finished(self) -> bool:
         """Apply wishes and limits, give orders; whether nothing is left to do."""
         while self._wishes:
             self._stop(self._wishes.pop(0), cancel=self.stop_reason is not None)
         if self._clock() >= self._next_check:
             self._next_check = self._clock() + _CHECK_S
-            self._check()
+            self._check_local()
         if self.stop_reason is None:
             self.supervisor.replace_dead()
             self._check_limits()
@@ -162,6 +172,8 @@ class Run:
             self._stop_if_nothing_could_be_given()
         if self.stop_reason is None:
             return False
+        if not self._cancelling and self._time_is_over():
+            self._stop(StopReason.MAX_TIME, cancel=True)
         return not self.desk.open or self._clock() >= self._cancel_deadline
 
     def _stop(self, reason: StopReason, *, cancel: bool) -> None:
@@ -179,12 +191,23 @@ class Run:
         limit = self.settings.max_attributes
         if limit is not None and self.store.totals().unique >= limit:
             self._stop(StopReason.MAX_ATTRIBUTES, cancel=True)
-        elif self.settings.max_time_s is not None and self.stats.elapsed_s >= self.settings.max_time_s:
+        elif self._time_is_over():
             self._stop(StopReason.MAX_TIME, cancel=True)
         elif self.router.exhausted:
             self._stop(StopReason.NO_PROVIDER, cancel=False)
         elif self.settings.iterations is None and self.stats.dry_responses >= DRY_RESPONSES:
             self._stop(StopReason.EXHAUSTED, cancel=True)
+
+    def _time_is_over(self) -> bool:
+        return self.settings.max_time_s is not None and self.stats.elapsed_s >= self.settings.max_time_s
+
+    def _check_local(self) -> None:
+        """A local server that has died is a provider less; the others go on."""
+        try:
+            self._check()
+        except ProviderError as error:
+            for name in self.router.disable("local", error.message):
+                self._out.append(ProviderDisabled(name, error.message))
 
     def _stop_if_nothing_could_be_given(self) -> None:
         if not self.desk.idle:
@@ -196,8 +219,9 @@ class Run:
 
     def _timeout_s(self) -> float:
         timeout = _TICK_S
-        if self.desk.next_retry_at is not None:
-            timeout = min(timeout, self.desk.next_retry_at - self._clock())
+        due, now = self.desk.next_retry_at, self._clock()
+        if due is not None and due > now:  # one that is due already waits for a slot, which a message will free
+            timeout = min(timeout, due - now)
         pause = self.router.next_change_s()
         if pause is not None:
             timeout = min(timeout, pause)

@@ -103,6 +103,7 @@ class RunStats:
         self.held += held
         self.latest.extend(new)
         if new:
+            self.dry_responses = 0
             self._arrivals.append((self._clock(), len(new)))
 
     def ended(self, provider: str, producer: int, message: OrderDone | OrderFailed) -> float | None:

@@ -136,10 +136,7 @@ class Supervisor:
         self._clock = clock
         self._by_channel: dict[int, Producer] = {}
         self._failed_starts = 0
-        self._silence_s = HANG_GRACE_S + max(
-            (min(setup.total_timeout_s, setup.read_timeout_s + setup.connect_timeout_s) for setup in setups),
-            default=0.0,
-        )
+        self._silence_s = HANG_GRACE_S + max((setup.total_timeout_s for setup in setups), default=0.0)
 
     def start_all(self) -> None:
         """Start every producer. Raises `ProducerStartError`."""
@@ -165,7 +162,9 @@ class Supervisor:
 
     def _send(self, producer: Producer, message: ToProducer) -> None:
         if producer.channel is not None:
-            log.log(TRACE, "to producer %d: %r", producer.index, message)
+            # What a producer is configured with may hold an address with a password: only its kind is shown.
+            shown = type(message).__name__ if isinstance(message, Configure) else message
+            log.log(TRACE, "to producer %d: %r", producer.index, shown)
             self._communicator.send(producer.channel, message)
 
     def give(self, producer: Producer, order: Order) -> None:

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable
 
-from contract.errors import ErrorKind, OrchestratorError
+from contract.errors import ErrorKind, OrchestratorError, ProviderError
 from contract.messages import Cancel, Configure, Order, OrderFailed, ProviderSetup, Ready, Shutdown
 from producer.call import carry_out, describe
 from producer.channel import Channel
@@ -64,6 +64,7 @@ class Session:
                     log.log(TRACE, "received %s", describe(message))
                     self._start(message)
                 case Cancel():
+                    await asyncio.sleep(0)  # an order that came in the same read has begun now, and will report its end
                     call = self._calls.get(message.order_id)
                     if call is not None:
                         call.cancel()
@@ -81,9 +82,8 @@ class Session:
         try:
             provider = self._provider(order.provider)
         except (OrchestratorError, ImportError) as error:
-            self._outbox.put(
-                OrderFailed(order.id, order.attempt, ErrorKind.REQUEST_REFUSED, f"{order.provider}: {error}", items=0)
-            )
+            kind = error.kind if isinstance(error, ProviderError) else ErrorKind.REQUEST_REFUSED
+            self._outbox.put(OrderFailed(order.id, order.attempt, kind, f"{order.provider}: {error}", items=0))
             return
         task = asyncio.create_task(carry_out(order, self._setups[order.provider], provider, self._outbox))
         self._calls[order.id] = task

@@ -30,7 +30,7 @@ def test_weights_are_kept_and_spread_evenly() -> None:
     router = Router([spec("a", 3), spec("b", 1)], Clock())
     order = []
     for _ in range(40):
-        state = router.choose()
+        state = router.choose(router.available())
         assert state is not None
         order.append(state.spec.setup.model)
     assert Counter(order) == {"a": 30, "b": 10}
@@ -42,10 +42,10 @@ def test_a_rate_limit_pauses_one_provider_and_the_others_go_on() -> None:
     clock = Clock()
     router = Router([spec("a"), spec("b")], clock)
     router.states["test:a"].on_failure(ErrorKind.RATE_LIMITED, "429", 7.0, clock.now)
-    assert {router.choose().spec.setup.model for _ in range(4)} == {"b"}  # type: ignore[union-attr]
+    assert {router.choose(router.available()).spec.setup.model for _ in range(4)} == {"b"}  # type: ignore[union-attr]
     assert router.next_change_s() == pytest.approx(7.0)
     clock.now += 7.0
-    assert {router.choose().spec.setup.model for _ in range(4)} == {"a", "b"}  # type: ignore[union-attr]
+    assert {router.choose(router.available()).spec.setup.model for _ in range(4)} == {"a", "b"}  # type: ignore[union-attr]
 
 
 def test_the_limit_in_flight_halves_on_429_and_grows_on_success() -> None:
@@ -69,7 +69,7 @@ def test_a_refusal_for_good_disables_the_provider_at_once(kind: ErrorKind) -> No
     """401, 400 and an empty account are not asked again; the reason is kept for the user."""
     router = Router([spec("a")], Clock())
     router.states["test:a"].on_failure(kind, "the key is wrong", None, 1000.0)
-    assert router.choose() is None
+    assert router.choose(router.available()) is None
     assert router.exhausted
     assert "the key is wrong" in router.why_none()
 
@@ -82,15 +82,15 @@ def test_an_open_circuit_lets_single_probes_through() -> None:
     state.on_success()
     for _ in range(BREAKER_FAILURES):
         state.on_failure(ErrorKind.OVERLOADED, "503", None, clock.now)
-    assert router.choose() is None
+    assert router.choose(router.available()) is None
     pause = router.next_change_s()
     assert pause is not None
     clock.now += pause
-    assert router.choose() is state
+    assert router.choose(router.available()) is state
     state.in_flight = 1
-    assert router.choose() is None
+    assert router.choose(router.available()) is None
     state.on_success()
-    assert router.choose() is state
+    assert router.choose(router.available()) is state
 
 
 def test_a_provider_that_never_answered_is_given_up_soon() -> None:
@@ -122,4 +122,4 @@ def test_what_says_nothing_of_the_provider_does_not_count(kind: ErrorKind) -> No
     router = Router([spec("a")], Clock())
     for _ in range(GIVE_UP_FAILURES + 1):
         router.states["test:a"].on_failure(kind, "x", None, 1000.0)
-    assert router.choose() is not None
+    assert router.choose(router.available()) is not None
