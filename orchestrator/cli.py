@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,10 +26,12 @@ examples:
   orchestrator --topic "Test topic" --producers 2 --provider test
   orchestrator export "Paris attractions" --format csv > paris.csv
 
-Every option can be set by an environment variable or in .env: --request-size is ORCHESTRATOR_REQUEST_SIZE.
+Options with a value can be set in the environment or in ./.env too, named as
+in example.env: --request-size is ORCHESTRATOR_REQUEST_SIZE.
 
-exit codes: 0 done, 1 internal error, 2 usage, 3 configuration, 4 no provider usable, 5 producers cannot start,
-            6 files cannot be written, 130 interrupted (everything found is kept)
+exit codes: 0 done, 1 internal error, 2 usage, 3 configuration, 4 no provider
+            usable, 5 producers cannot start, 6 files cannot be written,
+            130 interrupted (everything found is kept)
 """
 
 
@@ -36,7 +39,10 @@ class _Parser(argparse.ArgumentParser):
     """Errors in one line, with the usage exit code."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(ExitCode.USAGE, f"orchestrator: {message} (see orchestrator --help)\n")
+        strays = message.partition("unrecognized arguments: ")[2]
+        if strays and not strays.startswith("-"):
+            message += f"; did you mean --topic {shlex.quote(strays)}?"
+        self.exit(ExitCode.USAGE, f"orchestrator: {printable(message)} (see orchestrator --help)\n")
 
 
 def _type_of(option: Option) -> Callable[[str], Any]:
@@ -66,7 +72,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line of a run."""
     parser = _Parser(
         prog="orchestrator",
-        description="Lists everything there is to list about a topic, from many LLM streams, every item once.",
+        usage="%(prog)s --topic TEXT [options]\n       %(prog)s export TOPIC [--format jsonl|csv|parquet] [--out FILE]",
+        description="Lists everything there is to list about a topic, every item once.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -97,7 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fresh", action="store_true", default=None, help="start anew; the earlier run is moved aside")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout, no live display")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors (and the JSON of --json)")
     parser.add_argument("--version", action="version", version=f"orchestrator {__version__}")
     return parser
 
@@ -176,7 +183,7 @@ def _run(settings: Settings, arguments: list[str], *, as_json: bool, quiet: bool
     from orchestrator.reporting import choose_reporter
     from orchestrator.signals import forwarded_signals
 
-    reporter = choose_reporter(settings, as_json=as_json, quiet=quiet, command=_again(arguments))
+    reporter = choose_reporter(settings, as_json=as_json, quiet=quiet, command=_again(arguments, settings.topic))
     with reporter:
         with built_run(settings, Seams(), reporter.progress) as run, forwarded_signals(run):
             reporter.started(run)
@@ -190,6 +197,17 @@ def _run(settings: Settings, arguments: list[str], *, as_json: bool, quiet: bool
     return result.exit_code
 
 
-def _again(arguments: list[str]) -> str:
-    """The command that continues this run."""
-    return shlex.join(["orchestrator", *(word for word in arguments if word != "--fresh")])
+def _again(arguments: list[str], topic: str) -> str:
+    """The command that continues this run, as it can be typed here."""
+    program = "orchestrator" if shutil.which("orchestrator") else os.path.relpath(sys.argv[0])
+    if program.endswith("__main__.py"):
+        program = f"{Path(sys.executable).name} -m orchestrator"
+    words: list[str] = []
+    for word in arguments:
+        if words and words[-1] == "--topic":
+            words.append(topic)  # as it was understood: on one line, without bytes that cannot be typed
+        elif word.startswith("--topic="):
+            words.append(f"--topic={topic}")
+        elif word != "--fresh":
+            words.append(word)
+    return f"{program} {shlex.join(words)}"

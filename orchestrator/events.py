@@ -126,6 +126,7 @@ class Result(msgspec.Struct, frozen=True):
         refused: Pieces of output that were no items.
         calls: Calls to models, successful or not.
         failed_calls: Calls among them that failed.
+        cancelled_calls: Calls among them that were cut off by the run's own end.
         input_tokens: Tokens sent, as the providers reported them (see `tokens_estimated`).
         output_tokens: Tokens received.
         tokens_estimated: Tokens among both that were counted by us because a stream ended early.
@@ -145,6 +146,7 @@ class Result(msgspec.Struct, frozen=True):
     refused: int
     calls: int
     failed_calls: int
+    cancelled_calls: int
     input_tokens: int
     output_tokens: int
     tokens_estimated: int

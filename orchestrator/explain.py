@@ -12,13 +12,13 @@ def explain(reason: StopReason, settings: Settings, router: Router, failure: Exc
     """The stop reason as a sentence for the user."""
     match reason:
         case StopReason.ITERATIONS:
-            return f"every producer has made its {settings.iterations} requests (--iterations)"
+            return f"every producer has made its requests (--iterations {settings.iterations})"
         case StopReason.MAX_ATTRIBUTES:
-            return f"{settings.max_attributes} items are reached (--max-attributes)"
+            return f"the wanted number of items is reached (--max-attributes {settings.max_attributes})"
         case StopReason.MAX_COST:
             return f"the next request could exceed {settings.max_cost_usd:g} USD (--max-cost)"
         case StopReason.MAX_TIME:
-            return f"{settings.max_time_s:g} seconds are over (--max-time)"
+            return f"the time is over (--max-time {settings.max_time_s:g}s)"
         case StopReason.EXHAUSTED:
             return f"the last {DRY_RESPONSES} complete responses brought no new item"
         case StopReason.NO_PROVIDER if failure is None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import io
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -157,7 +158,7 @@ def _writer(wanted: str) -> Callable[[Iterator[ExportRow], BinaryIO], int]:
             import pyarrow.parquet  # noqa: F401 - found here, before anything is written
         except ImportError as error:
             raise ConfigurationError(
-                "parquet needs pyarrow; install the extra with: pip install 'topic-orchestrator[parquet]'"
+                f"parquet needs pyarrow; install it with: {sys.executable} -m pip install pyarrow"
             ) from error
         return _write_parquet
     raise ConfigurationError(f"there is no export format {wanted!r}; choose one of {', '.join(FORMATS)}")

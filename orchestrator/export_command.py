@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from contract.errors import ExitCode, UsageError
+from contract.errors import ExitCode, StorageError, UsageError
 from orchestrator.composition import OUTPUT_ROOT
 from orchestrator.export import FORMATS, export, find_run
 
@@ -32,6 +32,8 @@ def run_export(arguments: Sequence[str]) -> int:
     parsed = parser.parse_args(arguments)
     folder = find_run(parsed.topic, OUTPUT_ROOT)
     if parsed.out is not None:
+        if parsed.out.is_dir() or not parsed.out.parent.is_dir():
+            raise StorageError(f"cannot write {parsed.out}: it is a folder, or its folder does not exist")
         export(folder, parsed.format, parsed.out)
         return ExitCode.DONE
     if parsed.format == "parquet" and sys.stdout.isatty():

@@ -105,6 +105,8 @@ def parse_provider_list(text: str) -> list[Wanted]:
         weight = _weight(last) if model else None
         if weight is None:
             model, weight = rest, 1.0
+        if rest and not model:
+            raise ConfigurationError(f"{entry[:60]!r} names no model: provider[:model[:weight]]")
         if weight <= 0 or not math.isfinite(weight):
             raise ConfigurationError(f"the weight in {entry!r} must be above 0")
         wanted.append(Wanted(vendor, model or "", weight))
@@ -260,7 +262,7 @@ def _remote(
         _check_url(f"{vendor.upper()}_BASE_URL", base_url)
     key = keys.get(vendor)
     if key is None and base_url is None:
-        raise ConfigurationError(f"no key for {vendor}: set {KEY_VARIABLES[vendor][0]} in the environment or in .env")
+        raise NoProviderError(f"no key for {vendor}: set {KEY_VARIABLES[vendor][0]} in the environment or in .env")
     model = entry.model or environment.get(f"{vendor.upper()}_MODEL", "").strip() or DEFAULT_MODELS[vendor]
     spec = _spec(
         entry,

@@ -6,6 +6,7 @@ default.
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
 import re
@@ -148,7 +149,13 @@ def request_size(text: str) -> int:
 OPTIONS: tuple[Option, ...] = (
     Option("producers", "--producers", "N", producers_count, "producer processes"),
     Option("concurrency", "--concurrency", "N", concurrency_count, "requests in flight for each producer"),
-    Option("iterations", "--iterations", "N", positive_int, "requests that each producer makes at most"),
+    Option(
+        "iterations",
+        "--iterations",
+        "N",
+        positive_int,
+        "requests that each producer makes at most (default: until 20 responses in a row bring nothing new)",
+    ),
     Option(
         "provider",
         "--provider",
@@ -160,7 +167,13 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("request_size", "--request-size", "N", request_size, "items asked for in a request"),
     Option("output", "--output", "DIR", Path, "where the run's files go (default: ./output/<topic>)"),
-    Option("max_attributes", "--max-attributes", "N", positive_int, "stop at this many items"),
+    Option(
+        "max_attributes",
+        "--max-attributes",
+        "N",
+        positive_int,
+        "stop at exactly this many items in the file, earlier runs included",
+    ),
     Option("max_cost_usd", "--max-cost", "USD", positive_float, "never spend more than this in this run"),
     Option("max_time_s", "--max-time", "DURATION", duration, "stop after this long: 90s, 5m, 1h30m"),
     Option(
@@ -211,8 +224,21 @@ def _read_dotenv(path: Path) -> dict[str, str]:
             # The line itself is not shown: it may hold a key.
             raise ConfigurationError(f".env line {binding.original.line} is not NAME=value; mend or remove it")
         if binding.key is not None and binding.value is not None:
+            _check_name(binding.key, binding.original.line)
             values[binding.key] = binding.value
     return values
+
+
+_OTHER_VARIABLES = ("ORCHESTRATOR_PROVIDER_OPTIONS", "ORCHESTRATOR_PRICES", "ORCHESTRATOR_CACHE")
+
+
+def _check_name(name: str, line: int) -> None:
+    """Refuse a setting of ours that does not exist: it would be ignored in silence."""
+    known = [option.variable for option in OPTIONS] + list(_OTHER_VARIABLES)
+    if name.startswith("ORCHESTRATOR_") and name not in known:
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {close[0]}?" if close else "; example.env has all settings"
+        raise ConfigurationError(f".env line {line}: {name} is not a setting{hint}")
 
 
 def build_settings(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from contract.errors import ErrorKind
 from contract.messages import OrderDone, OrderFailed, Usage
 from orchestrator.events import ProviderTotals
 from orchestrator.pricing import Price
@@ -83,6 +84,7 @@ class RunStats:
         self.new = 0
         self.duplicate = 0
         self.refused = 0
+        self.cancelled = 0
         self.held = 0
         self.latest: deque[str] = deque(maxlen=12)
         self._arrivals: deque[tuple[float, int]] = deque()
@@ -111,7 +113,9 @@ class RunStats:
         figures = self.providers[provider]
         figures.calls += 1
         self.producers[producer].calls += 1
-        if isinstance(message, OrderFailed):
+        if isinstance(message, OrderFailed) and message.kind is ErrorKind.CANCELLED:
+            self.cancelled += 1
+        elif isinstance(message, OrderFailed):
             figures.failures += 1
             figures.last_error = message.message
         return figures.charge(message.usage)

@@ -5,7 +5,6 @@
 #   scripts/build.sh --wheel    and build dist/*.whl
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-root=$PWD
 lock=lock/run.txt wheel=
 for word in "$@"; do
   case "$word" in
@@ -52,12 +51,17 @@ if [ ! -x .venv/bin/orchestrator ] || [ "$(cat "$stamp" 2>/dev/null)" != "$want"
   else
     make_venv
     say "installing $(grep -c '==' "$lock") locked packages from $lock (about a minute the first time)"
+    # pip says nothing for most of a minute; a dot every two seconds says that it works.
+    (while sleep 2; do printf . >&2; done) & dots=$!
+    trap 'kill $dots 2>/dev/null || true' EXIT
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
     # Compile once here, so that the first command is as quick as the later ones.
     .venv/bin/python -m compileall -q -j 0 contract telemetry producer orchestrator tester || true
     printf '%s\n' "$want" >"$stamp"
-    say "ready: $root/.venv/bin/orchestrator"
+    kill $dots 2>/dev/null || true
+    printf '\n' >&2
+    say "ready; the commands are in .venv/bin: . .venv/bin/activate"
   fi
 fi
 

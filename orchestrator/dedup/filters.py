@@ -113,7 +113,7 @@ class PybloomFilter:
             from pybloom_live import ScalableBloomFilter
         except ImportError as error:
             raise ConfigurationError(
-                "the pybloom filter is not installed; install the extra with: pip install 'topic-orchestrator[pybloom]'"
+                f"the pybloom filter is not installed; install it with: {sys.executable} -m pip install pybloom-live"
             ) from error
         self._filter = ScalableBloomFilter(initial_capacity=max(capacity, 1), error_rate=error_rate / 9, mode=GROWTH)
 

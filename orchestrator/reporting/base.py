@@ -83,7 +83,7 @@ def log_event(event: RunEvent) -> None:
         case ProviderDisabled():
             log.error("provider %s is not used any more: %s", event.provider, event.message)
         case Stopping(reason=StopReason.INTERRUPTED, cancelling=False):
-            log.info("finishing %d open responses; Ctrl-C again ends at once", event.open_orders)
+            log.info("finishing %s; Ctrl-C again ends at once", plural(event.open_orders, "open response"))
         case Stopping():
             log.debug("stopping: %s, %d open", event.reason, event.open_orders)
 
@@ -122,6 +122,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def plural(number: int, noun: str) -> str:
+    """`1 request`, `2 requests`."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def money(cost_usd: float | None) -> str:
     """US dollars, or `unknown`."""
     if cost_usd is None:
@@ -144,6 +149,7 @@ def summary_lines(result: Result, command: str) -> list[tuple[str, str]]:
     if result.tokens_estimated:
         tokens += f" ({count(result.tokens_estimated)} of them estimated: streams that ended early report none)"
     failed = f", {count(result.failed_calls)} failed" if result.failed_calls else ""
+    failed += f", {count(result.cancelled_calls)} cut off at the end" if result.cancelled_calls else ""
     cost = money(result.cost_usd)
     if result.cost_usd is None:
         cost = "unknown (no price is known for this model; --price sets one)"

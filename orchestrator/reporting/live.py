@@ -16,7 +16,7 @@ from rich.text import Text
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import count, log, log_event, money, recovery_lines, span, summary_lines
+from orchestrator.reporting.base import count, log, log_event, money, plural, recovery_lines, span, summary_lines
 from orchestrator.settings import Settings
 from telemetry.logs import set_up_logging
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _EVERY_S = 0.25
 _MOST_PRODUCER_ROWS = 12
+_OTHER_ROWS = 15
+"""Lines of the picture beside the producers'."""
 
 
 class _LogAbove(logging.Handler):
@@ -88,40 +90,42 @@ class LiveReporter:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim")
         table.add_column(overflow="fold")
-        for name, text in summary_lines(result, self._command):
+        *lines, (last, command) = summary_lines(result, self._command)
+        for name, text in lines:
             table.add_row(name, Text(text, style="bold" if name == "items" else ""))
         self._console.print(Text(printable(result.topic), style="bold"))
         self._console.print(table)
+        # In one piece, so that it can be copied: a command cut in two would run without its limits.
+        self._console.print(Text(f"{last}  {command}", style="dim"), soft_wrap=True)
 
     # --- the picture ---------------------------------------------------------------------------------------
 
     def _picture(self, run: Run) -> RenderableType:
-        state = "running"
+        state = "running, Ctrl-C to finish"
         if run.stop_reason is not None:
-            state = f"finishing {len(run.desk.open)} open responses – Ctrl-C again ends at once"
+            state = f"finishing {plural(len(run.desk.open), 'open response')}; Ctrl-C again ends at once"
         body: list[RenderableType] = [self._figures(run), Text("")]
         body += [self._providers(run), Text(""), self._producers(run)]
         newest = self._newest(run)
         if newest is not None:
             body += [Text(""), newest]
-        return Panel(
-            Group(*body),
-            title=Text(printable(run.settings.topic), style="bold"),
-            subtitle=Text(f"{state} · {span(run.stats.elapsed_s)}"),
-            border_style="cyan",
-        )
+        title = Text(printable(run.settings.topic), style="bold")
+        title.truncate(max(10, self._console.width // 2), overflow="ellipsis")
+        title.append(f"  {state} · {span(run.stats.elapsed_s)}", style="none")
+        # Narrower than the terminal: its echo of Ctrl-C must not wrap, or a line of the picture stays behind.
+        return Panel(Group(*body), title=title, border_style="cyan", width=max(20, self._console.width - 3))
 
     def _figures(self, run: Run) -> RenderableType:
         stats = run.stats
-        grid = Table.grid(expand=True)
-        names = ("unique items", "new a minute", "new lately", "calls", "tokens", "cost")
+        grid = Table.grid(expand=True, padding=(0, 1))
+        names = ("unique items", "new a minute", "share new", "calls", "tokens", "cost")
         for _ in names:
             grid.add_column(justify="center")
         values = (
             count(run.store.totals().unique),
             f"{stats.items_per_minute:,.0f}",
             "–" if stats.share_new is None else f"{stats.share_new:.0%}",
-            count(stats.calls) + (f" ({count(stats.failures)} failed)" if stats.failures else ""),
+            _calls(run) + (f" ({count(stats.failures)} failed)" if stats.failures else ""),
             count(stats.input_tokens + stats.output_tokens),
             money(stats.cost_usd),
         )
@@ -161,20 +165,21 @@ class LiveReporter:
         for name in ("state", "open", "calls", "new", "known"):
             table.add_column(name, justify="right" if name != "state" else "left", no_wrap=True)
         producers = run.supervisor.producers
-        for producer in producers[:_MOST_PRODUCER_ROWS]:
+        rows = max(1, min(_MOST_PRODUCER_ROWS, self._console.height - _OTHER_ROWS))
+        for producer in producers[:rows]:
             figures = run.stats.producers[producer.index]
             state = "starting" if not producer.ready else "asking" if producer.open_orders else "idle"
             restarts = f" (replaced {producer.restarts}×)" if producer.restarts else ""
             table.add_row(
-                Text(f"{producer.index + 1} · pid {producer.pid or '–'}{restarts}"),
+                Text(f"{producer.index} · pid {producer.pid or '–'}{restarts}"),
                 Text(state, style="green" if state == "asking" else "dim"),
                 count(len(producer.open_orders)),
                 count(figures.calls),
                 count(figures.new),
                 count(figures.duplicate),
             )
-        if len(producers) > _MOST_PRODUCER_ROWS:
-            table.add_row(Text(f"… and {len(producers) - _MOST_PRODUCER_ROWS} more", style="dim"))
+        if len(producers) > rows:
+            table.add_row(Text(f"… and {len(producers) - rows} more", style="dim"))
         return table
 
     def _newest(self, run: Run) -> RenderableType | None:
@@ -185,3 +190,10 @@ class LiveReporter:
         text.append(" · ".join(reversed(latest)), style="none")
         text.truncate(max(20, (self._console.width - 6) * 3), overflow="ellipsis")
         return text
+
+
+def _calls(run: Run) -> str:
+    """Calls so far, and of how many where that is known."""
+    iterations = run.settings.iterations
+    wanted = "" if iterations is None else f" of {count(iterations * run.settings.producers)}"
+    return count(run.stats.calls) + wanted

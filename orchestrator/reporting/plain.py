@@ -13,7 +13,16 @@ import msgspec
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import SafeFormatter, count, log, log_event, money, recovery_lines, summary_lines
+from orchestrator.reporting.base import (
+    SafeFormatter,
+    count,
+    log,
+    log_event,
+    money,
+    plural,
+    recovery_lines,
+    summary_lines,
+)
 from orchestrator.settings import Settings
 from telemetry.logs import ErrorStreamHandler, set_up_logging
 
@@ -111,11 +120,13 @@ def start_line(run: Run) -> str:
     """What a run is about to do."""
     settings = run.settings
     providers = ", ".join(run.router.states)
+    simulated = any(state.spec.vendor == "test" for state in run.router.states.values())
+    invented = " (a simulated model: its items are invented)" if simulated else ""
     known = run.store.totals().unique
     continued = f"; continuing with {count(known)} items" if known else ""
     return (
-        f"exploring {settings.topic!r} with {settings.producers} producers × {settings.concurrency} requests "
-        f"at {providers} into {run.store.folder}{continued}"
+        f"exploring {settings.topic[:80]!r} with {plural(settings.producers, 'producer')} × "
+        f"{plural(settings.concurrency, 'request')} at {providers}{invented} into {run.store.folder}{continued}"
     )
 
 

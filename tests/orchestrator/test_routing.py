@@ -48,6 +48,21 @@ def test_a_rate_limit_pauses_one_provider_and_the_others_go_on() -> None:
     assert {router.choose(router.available()).spec.setup.model for _ in range(4)} == {"a", "b"}  # type: ignore[union-attr]
 
 
+def test_a_rate_limit_without_a_time_pauses_too() -> None:
+    """A 429 that names no time is not hammered: the pause grows from one to the next."""
+    clock = Clock()
+    router = Router([spec("a")], clock)
+    pauses = []
+    for _ in range(4):
+        router.states["test:a"].on_failure(ErrorKind.RATE_LIMITED, "429", None, clock.now)
+        pause = router.next_change_s()
+        assert pause is not None
+        pauses.append(pause)
+        clock.now += pause
+    assert pauses == sorted(pauses)
+    assert pauses[-1] >= 4 * pauses[0]
+
+
 def test_the_limit_in_flight_halves_on_429_and_grows_on_success() -> None:
     """A jam halves what is in flight; answers let it grow again, by one for each full round."""
     clock = Clock()

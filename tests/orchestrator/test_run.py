@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import ErrorKind, ProducerStartError
+from contract.errors import ConnectionFailed, ErrorKind, ProducerStartError
 from contract.messages import (
     Cancel,
     Configure,
@@ -317,6 +317,82 @@ def test_a_dying_producer_loses_nothing() -> None:
     assert run.store.totals().unique == len(found)
 
 
+@pytest.mark.parametrize("kind", [ErrorKind.CONTEXT_OVERFLOW, ErrorKind.PROCESS_CRASH, ErrorKind.OTHER])
+def test_a_provider_that_never_gets_anywhere_ends_the_run(kind: ErrorKind) -> None:
+    """Whatever the reason: when order after order comes to nothing, an unlimited run does not ask for ever."""
+    answers = Answers(lambda order: [failed(order, kind, "again")])
+    run = build(answers, max_attempts=1)
+    play(run)
+    assert run.result().stop_reason is StopReason.NO_PROVIDER
+    assert len(answers.orders) <= 20
+
+
+def test_a_smaller_context_gets_a_shorter_request() -> None:
+    """After an overflow both the list and the room for the answer shrink."""
+    answers = Answers(
+        lambda order: (
+            [failed(order, ErrorKind.CONTEXT_OVERFLOW)]
+            if order.max_output_tokens > 400
+            else [batch(order, "Apple"), done(order)]
+        )
+    )
+    run = build(answers, producers=1, concurrency=1, iterations=1)
+    play(run)
+    assert [order.max_output_tokens for order in answers.orders] == [1360, 680, 340]
+    assert run.result().unique == 1
+
+
+def test_new_items_in_broken_answers_are_no_dry_spell() -> None:
+    """The rule for "nothing new" counts what broken answers brought too."""
+    counter = itertools.count()
+
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
+        if order.id % 2:
+            return [batch(order, "Apple"), done(order)]
+        return [batch(order, f"Fruit {next(counter)}"), failed(order, ErrorKind.STREAM_TRUNCATED)]
+
+    run = build(Answers(answer), producers=1, concurrency=1, max_attempts=1, max_attributes=30)
+    play(run)
+    assert run.result().stop_reason is StopReason.MAX_ATTRIBUTES
+
+
+def test_calls_of_uncertain_cost_count_against_the_limit() -> None:
+    """A provider may charge for a call that timed out: the limit counts what was reserved for it."""
+    price = FlatPrice(0.0, 1000.0)
+    answers = Answers(lambda order: [failed(order, ErrorKind.TIMEOUT)])
+    run = build(answers, price=price, max_cost_usd=3.0, max_attempts=1)
+    play(run)
+    assert run.result().stop_reason is StopReason.MAX_COST
+    assert len(answers.orders) == 2  # at 1.36 dollars each, a third could pass the limit
+
+
+def test_a_dear_provider_does_not_stop_a_free_one() -> None:
+    """Where the money is not enough for one provider, the others go on."""
+    answers = Answers(numbered())
+    run = build(answers, specs=(spec("dear"), spec("free")), iterations=3, max_cost_usd=0.01)
+    prices = run.desk._prices
+    assert isinstance(prices, dict)
+    prices["test:dear"] = FlatPrice(0.0, 1000.0)
+    play(run)
+    assert {order.provider for order in answers.orders} == {"test:free"}
+    assert run.result().stop_reason is StopReason.ITERATIONS
+
+
+def test_a_dead_local_server_is_one_provider_less() -> None:
+    """The others go on; alone it ends the run with its reason."""
+
+    def gone() -> None:
+        raise ConnectionFailed("the local model's server ended")
+
+    local = ProviderSpec("local", 1.0, 2048, 4, ProviderSetup("local:x", "openai", "x"))
+    run = build(Answers(lambda order: []), specs=(local,))
+    run._check = gone
+    run._next_check = 0.0  # now, not in a second
+    play(run)
+    assert run.result().exit_code == 4
+    assert "server ended" in run.result().explanation
+
+
 def test_producers_that_cannot_start_end_the_run() -> None:
     """No respawn loop: the run ends with its own exit code, its failure in words."""
     run = build(lambda endpoint: endpoint.close())
@@ -353,6 +429,36 @@ def test_interrupting(presses: int) -> None:
     assert (result.stop_reason, result.exit_code, result.unique) == (StopReason.INTERRUPTED, 130, 1)
 
 
+def test_leaving_early_takes_in_what_open_streams_hold() -> None:
+    """A caller that stops iterating has paid for the open streams: what they deliver at the end is kept and counted."""
+
+    class LastWords(Answers):
+        def __call__(self, endpoint: MemoryEndpoint) -> None:
+            while True:
+                message = endpoint.receive()
+                if isinstance(message, Configure):
+                    endpoint.send(Ready(1, 0.0))
+                elif isinstance(message, Order):
+                    endpoint.send(batch(message, f"First {message.id}"))
+                elif isinstance(message, Cancel):
+                    endpoint.send(ItemBatch(message.order_id, 0, (Item(f"Last {message.order_id}"),)))
+                    endpoint.send(
+                        OrderFailed(message.order_id, 0, ErrorKind.CANCELLED, "cancelled", 2, usage=Usage(5, 5))
+                    )
+                elif message is None or isinstance(message, Shutdown):
+                    endpoint.close()
+                    return
+
+    run = build(LastWords(lambda order: []), producers=1, concurrency=2)
+    rounds = run.rounds()
+    while run.stats.new < 2:
+        next(rounds)
+    rounds.close()
+    result = run.result()
+    assert (result.unique, result.calls, result.cancelled_calls) == (4, 2, 2)
+    assert result.output_tokens == 10
+
+
 def test_leaving_early_ends_everything() -> None:
     """A program that stops iterating leaves no process, an ended run and all its items behind."""
     filesystem = MemoryFileSystem()
@@ -360,7 +466,7 @@ def test_leaving_early_ends_everything() -> None:
     rounds = run.rounds()
     while run.stats.new < 5:
         next(rounds)
-    rounds.close()  # type: ignore[attr-defined]
+    rounds.close()
     assert all(producer.handle is None or producer.handle.exit_code() == 0 for producer in run.supervisor.producers)
     assert attributes(filesystem).count(b"\n") == run.result().unique >= 5
 
