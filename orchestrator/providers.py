@@ -105,7 +105,7 @@ def parse_provider_list(text: str) -> list[Wanted]:
         weight = _weight(last) if model else None
         if weight is None:
             model, weight = rest, 1.0
-        if rest and not model:
+        if rest.startswith(":"):
             raise ConfigurationError(f"{entry[:60]!r} names no model: provider[:model[:weight]]")
         if weight <= 0 or not math.isfinite(weight):
             raise ConfigurationError(f"the weight in {entry!r} must be above 0")

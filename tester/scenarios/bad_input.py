@@ -106,11 +106,11 @@ _CASES = (
     _Case("empty provider list", ("--topic", TOPIC, "--provider", ","), _CONFIGURATION, ("provider",)),
     _Case("weight 0", ("--topic", TOPIC, "--provider", "test:a:0"), _CONFIGURATION, ("weight",)),
     _Case("no key at all", ("--topic", TOPIC), _NO_PROVIDER, ("local", "test")),
-    _Case("no key for a vendor", ("--topic", TOPIC, "--provider", "openai"), _CONFIGURATION, ("OPENAI_API_KEY",)),
+    _Case("no key for a vendor", ("--topic", TOPIC, "--provider", "openai"), _NO_PROVIDER, ("OPENAI_API_KEY",)),
     _Case(
         "blank key",
         ("--topic", TOPIC, "--provider", "anthropic"),
-        _CONFIGURATION,
+        _NO_PROVIDER,
         ("ANTHROPIC_API_KEY",),
         {"ANTHROPIC_API_KEY": "  "},
     ),

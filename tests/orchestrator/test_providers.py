@@ -89,17 +89,23 @@ def test_the_local_model_is_limited_to_its_slots() -> None:
     assert (spec.vendor, spec.name, spec.max_in_flight, spec.context_tokens) == ("local", "local:smollm2", 4, 2048)
 
 
+def test_a_named_vendor_without_a_key_is_no_provider() -> None:
+    """The message says which variable to set."""
+    with pytest.raises(NoProviderError, match="OPENAI_API_KEY"):
+        _specs("openai", {})
+
+
 @pytest.mark.parametrize(
     ("provider", "environment"),
     [
-        ("openai", {}),
         ("openai", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "ftp://x"}),
+        ("openai::2", {"OPENAI_API_KEY": "k"}),
         ("openai", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://:99999"}),
         ("test,test", {}),
         ("local:llama", {}),
     ],
 )
 def test_what_cannot_be_used_is_refused(provider: str, environment: dict[str, str]) -> None:
-    """No key, a bad address, a provider named twice, an unknown local model: one clear configuration error."""
+    """A bad address, no model, a provider named twice, an unknown local model: one clear configuration error."""
     with pytest.raises(ConfigurationError):
         _specs(provider, environment)
