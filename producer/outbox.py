@@ -6,6 +6,7 @@ Gathering costs an item at most `FLUSH_S` on its way and spares a message for ea
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 from contract.messages import FromProducer, Item, ItemBatch, LogLine, OrderDone, OrderFailed, Ready, Refusal
@@ -47,6 +48,7 @@ class Outbox:
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._urgent = asyncio.Event()
         self._closing = False
 
     def put_items(self, order_id: int, attempt: int, items: tuple[Item, ...], refused: tuple[Refusal, ...]) -> None:
@@ -63,6 +65,8 @@ class Outbox:
         """Add a message behind everything that was put before it."""
         self._queue.append(message)
         self._added(1)
+        if isinstance(message, OrderDone | OrderFailed):
+            self._urgent.set()  # a free slot must not wait for its next order
 
     def _added(self, count: int) -> None:
         self._pending += count
@@ -79,7 +83,10 @@ class Outbox:
         while True:
             await self._something.wait()
             if not self._closing:
-                await asyncio.sleep(FLUSH_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FLUSH_S):
+                        await self._urgent.wait()
+            self._urgent.clear()
             await self._flush()
             if self._closing and not self._queue:
                 return
@@ -98,3 +105,4 @@ class Outbox:
         """Let `run` send the rest and return."""
         self._closing = True
         self._something.set()
+        self._urgent.set()
