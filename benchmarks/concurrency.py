@@ -34,7 +34,7 @@ def concurrency(repeats: int) -> Table:
 
 def _run(choice: int, seed: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [
                 *(sys.executable, "-m", "orchestrator", "--topic", "benchmark", "--provider", "test", "--json"),
                 *("--producers", str(_PRODUCERS), "--concurrency", str(choice), "--seed", str(seed)),

@@ -42,7 +42,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str] | None = None
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
-    done = subprocess.run(  # noqa: S603 - commands of this package
+    done = subprocess.run(
         list(command),
         env={**os.environ, **(environment or {})},
         cwd=cwd,
@@ -72,7 +72,7 @@ def measured_apart(
     import msgspec
 
     spec = msgspec.json.encode({"command": list(command), "environment": dict(environment or {}), "cwd": cwd}).decode()
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-m", "benchmarks.measure", spec], stdout=subprocess.PIPE, text=True, check=True
     )
     return msgspec.json.decode(done.stdout, type=Measured)

@@ -40,7 +40,7 @@ def fake_provider(*options: str) -> Iterator[Server]:
 
 @contextmanager
 def _started(*options: str) -> Iterator[Server]:
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [sys.executable, "-m", "tester.fake_provider", "--exit-with-parent", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

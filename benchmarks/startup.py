@@ -23,9 +23,9 @@ def help_time(repeats: int) -> Table:
     walls = []
     for _ in range(repeats + 2):
         started = time.perf_counter()
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)  # noqa: S603
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
         walls.append(time.perf_counter() - started)
-    traced = subprocess.run(  # noqa: S603
+    traced = subprocess.run(
         [sys.executable, "-X", "importtime", *command[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     modules = re.findall(r"\|\s*([\w.]+)$", traced.stderr, re.MULTILINE)

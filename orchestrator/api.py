@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class ItemStream:
         self._items = self._run()
         self.result: Result | None = None
 
-    def _run(self) -> Iterator[ItemFound]:
+    def _run(self) -> Generator[ItemFound, None, None]:
         with built_run(self._settings, self._seams, progress=lambda text: None) as run:
             try:
                 with closing(run.rounds()) as rounds:
@@ -60,7 +60,7 @@ class ItemStream:
 
     def close(self) -> None:
         """End the run now."""
-        self._items.close()  # type: ignore[attr-defined] # it is a generator
+        self._items.close()
 
 
 def stream(topic: str, *, seams: Seams | None = None, **settings: Any) -> ItemStream:

@@ -48,7 +48,6 @@ class OpenOrder:
         self.size = size
         self.attempt = 0
         self.calls = 0
-        self.producer = -1
         self.new = 0
         self.duplicate = 0
         self.received: dict[str, None] = {}
@@ -160,7 +159,6 @@ class OrderDesk:
         if not retry:
             self._issued[producer.index] += 1
         self._budget.reserve(message, price)
-        order.producer = producer.index
         order.calls += 1
         state.in_flight += 1
         self.open[order.id] = order

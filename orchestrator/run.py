@@ -259,7 +259,7 @@ class Run:
             self.desk.took(batch.order_id, (item.text for item in batch.items), len(outcome.new), outcome.duplicate)
             refused = sum(refusal.count for refusal in batch.refused)
             new = [item.text for item in outcome.new]
-            self.stats.arrived(name, producer, new, outcome.duplicate, refused, outcome.held)
+            self.stats.arrived(name, producer, new, outcome.duplicate, refused)
             self._out += _found(outcome, name)
 
     def _on_done(self, producer: int, message: OrderDone) -> None:

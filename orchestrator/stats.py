@@ -85,13 +85,12 @@ class RunStats:
         self.duplicate = 0
         self.refused = 0
         self.cancelled = 0
-        self.held = 0
         self.latest: deque[str] = deque(maxlen=12)
         self._arrivals: deque[tuple[float, int]] = deque()
         self._recent: deque[tuple[int, int]] = deque(maxlen=RECENT_RESPONSES)
         self.dry_responses = 0
 
-    def arrived(self, provider: str, producer: int, new: list[str], duplicate: int, refused: int, held: int) -> None:
+    def arrived(self, provider: str, producer: int, new: list[str], duplicate: int, refused: int) -> None:
         """Count one ingested batch."""
         figures = self.providers[provider]
         figures.new += len(new)
@@ -102,7 +101,6 @@ class RunStats:
         self.new += len(new)
         self.duplicate += duplicate
         self.refused += refused
-        self.held += held
         self.latest.extend(new)
         if new:
             self.dry_responses = 0
