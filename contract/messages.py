@@ -60,12 +60,32 @@ class ProviderSetup(msgspec.Struct, frozen=True):
     options: dict[str, Any] = {}
 
 
-class Configure(msgspec.Struct, frozen=True, tag="configure"):
-    """First message to a producer: who it is and which providers it may be asked to use."""
+class TelemetrySetup(msgspec.Struct, frozen=True):
+    """Where a process's spans and metrics go.
+
+    Attributes:
+        protocol: `http/protobuf` or `grpc`.
+        traces: Address of the traces' receiver, with its path for HTTP; None: no spans.
+        metrics: The same for metrics.
+        variables: The user's other `OTEL_*` variables, by name; headers among them may hold keys.
+        carrier: Context (W3C) of the span that the process's own spans stand under; empty for none.
+    """
+
+    protocol: Literal["http/protobuf", "grpc"]
+    traces: Secret | None = None
+    metrics: Secret | None = None
+    variables: dict[str, Secret] = {}
+    carrier: dict[str, str] = {}
+
+
+class Configure(msgspec.Struct, frozen=True, tag="configure", omit_defaults=True):
+    """First message to a producer: who it is, which providers it may be asked to use, where its spans go."""
 
     producer: int
     providers: tuple[ProviderSetup, ...]
     log_level: str = "info"
+    generation: int = 0
+    telemetry: TelemetrySetup | None = None
 
 
 class Order(msgspec.Struct, frozen=True, tag="order", omit_defaults=True):
@@ -200,12 +220,22 @@ class OrderFailed(msgspec.Struct, frozen=True, tag="failed", omit_defaults=True)
     duration_s: float = 0.0
 
 
-class LogLine(msgspec.Struct, frozen=True, tag="log"):
-    """A log record of a child, to be written by the orchestrator: one writer keeps the display whole."""
+class LogLine(msgspec.Struct, frozen=True, tag="log", omit_defaults=True):
+    """A log record of a child, to be written by the orchestrator: one writer keeps the display whole.
+
+    Attributes:
+        level: As in `logging`.
+        logger: The logger's name.
+        text: The formatted record.
+        trace_id: Of the span that it belongs to, 32 hexadecimal digits; empty when tracing is off.
+        span_id: The same, 16 hexadecimal digits.
+    """
 
     level: int
     logger: str
     text: str
+    trace_id: str = ""
+    span_id: str = ""
 
 
 ToProducer = Configure | Order | Cancel | Shutdown

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.errors import ConfigurationError
+from contract.messages import TelemetrySetup
 from orchestrator.api_keys import KEY_VARIABLES, ApiKeySource, EnvironmentKeys
+from orchestrator.observer import RunObserver
 from orchestrator.processes.process_manager import ForkServerProcessManager, ProcessManager, SpawnTarget
 from orchestrator.providers import ProviderSpec, Wanted, build_specs, wanted_providers
 from orchestrator.settings import Settings, read_environment
+from telemetry.configuration import HEADER_VARIABLES, telemetry_setup
 
 if TYPE_CHECKING:
     from orchestrator.filesystem import FileSystem
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 OUTPUT_ROOT = Path("output")
 PRODUCER = SpawnTarget("producer.main", "run")
-_KEY_NAMES = frozenset(name for names in KEY_VARIABLES.values() for name in names)
+_SECRET_VARIABLES = frozenset(name for names in KEY_VARIABLES.values() for name in names) | set(HEADER_VARIABLES)
 
 _ADAPTERS = {
     "openai": "producer.providers.openai",
@@ -31,6 +34,10 @@ _ADAPTERS = {
     "gemini": "producer.providers.gemini",
     "test": "producer.providers.simulated",
 }
+
+
+# gRPC must not be loaded before a fork: each producer imports it by itself.
+_EXPORTERS = {"http/protobuf": ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "requests"), "grpc": ()}
 
 
 class Seams:
@@ -74,8 +81,11 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
     environment = read_environment(Path.cwd()) if seams.environment is None else seams.environment
     keys = seams.keys or EnvironmentKeys(environment)
     wanted = wanted_providers(settings, keys, environment)
+    telemetry = telemetry_setup(settings.trace_endpoint, environment)
     with ExitStack() as stack:
-        processes = seams.processes or ForkServerProcessManager(PRODUCER, _preload(wanted), _KEY_NAMES)
+        processes = seams.processes or ForkServerProcessManager(
+            PRODUCER, _preload(wanted, telemetry), _SECRET_VARIABLES
+        )
         stack.callback(processes.close)
         processes.prepare()
         # From here on the fork server imports the vendors' SDKs, which takes longest: the rest is imported beside it.
@@ -85,6 +95,7 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         from orchestrator.store import Store, folder_name
         from orchestrator.supervisor import Supervisor
 
+        observer = stack.enter_context(_observed(telemetry, settings))
         communicator = seams.communicator or SocketCommunicator()
         stack.callback(communicator.close_all)
         local = _LocalModel(stack, progress)
@@ -102,13 +113,33 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         )
         stack.callback(store.close)
         setups = [spec.setup for spec in specs]
-        supervisor = Supervisor(settings.producers, setups, settings.log_level, communicator, processes)
-        yield Run(settings, specs, prices, store, supervisor, communicator.wake, local.check)
+        supervisor = Supervisor(settings.producers, setups, settings.log_level, communicator, processes, observer)
+        run = Run(settings, specs, prices, store, supervisor, communicator.wake, observer, local.check)
+        observer.built(run)
+        yield run
 
 
-def _preload(wanted: list[Wanted]) -> list[str]:
+@contextmanager
+def _observed(telemetry: TelemetrySetup | None, settings: Settings) -> Iterator[RunObserver]:
+    """The run's observer; what is left inside is told to it, and its spans are delivered."""
+    if telemetry is None:
+        yield RunObserver()
+        return
+    from orchestrator.otel_observer import OtelObserver  # a quarter of a second, only where it is wanted
+
+    observer = OtelObserver(telemetry, settings)
+    try:
+        yield observer
+    except BaseException as error:
+        observer.close(error)
+        raise
+    observer.close(None)
+
+
+def _preload(wanted: list[Wanted], telemetry: TelemetrySetup | None) -> list[str]:
     adapters = sorted({_ADAPTERS[entry.vendor] for entry in wanted})
-    return ["producer.preload", *adapters, "producer.preloaded"]
+    tracing = [] if telemetry is None else ["producer.otel_tracing", *_EXPORTERS[telemetry.protocol]]
+    return ["producer.preload", *adapters, *tracing, "producer.preloaded"]
 
 
 def _check_simulation(specs: list[ProviderSpec]) -> None:

@@ -17,6 +17,7 @@ import msgspec
 from contract.errors import ErrorKind
 from contract.messages import Order, OrderDone, OrderFailed, Usage
 from orchestrator.limits import Budget
+from orchestrator.observer import RunObserver
 from orchestrator.planner import (
     MAX_AVOID,
     Known,
@@ -86,6 +87,7 @@ class OrderDesk:
         prices: Price by provider name, None where unknown.
         store: Issues and ends orders, knows the avoid-list's candidates.
         supervisor: Carries orders to the producers.
+        observer: Told of each order that goes out.
         clock: Monotonic seconds.
     """
 
@@ -97,6 +99,7 @@ class OrderDesk:
         prices: Mapping[str, Price | None],
         store: Store,
         supervisor: Supervisor,
+        observer: RunObserver,
         clock: Callable[[], float],
     ) -> None:
         self.open: dict[int, OpenOrder] = {}
@@ -107,6 +110,7 @@ class OrderDesk:
         self._prices = prices
         self._store = store
         self._supervisor = supervisor
+        self._observer = observer
         self._clock = clock
         self._issued = [0] * settings.producers
         self._waiting: list[tuple[float, int, OpenOrder]] = []
@@ -162,6 +166,8 @@ class OrderDesk:
         order.calls += 1
         state.in_flight += 1
         self.open[order.id] = order
+        if carrier := self._observer.giving(message, producer.index):
+            message = msgspec.structs.replace(message, carrier=dict(carrier))
         self._supervisor.give(producer, message)
         return True
 
@@ -245,6 +251,11 @@ class OrderDesk:
     def idle(self) -> bool:
         """Whether nothing is open and nothing waits."""
         return not self.open and not self._waiting
+
+    @property
+    def waiting(self) -> int:
+        """Orders that wait for another attempt."""
+        return len(self._waiting)
 
     @property
     def next_retry_at(self) -> float | None:

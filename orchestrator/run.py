@@ -26,6 +26,7 @@ from orchestrator.events import (
 )
 from orchestrator.explain import explain
 from orchestrator.limits import DRY_RESPONSES, Budget
+from orchestrator.observer import UNOBSERVED, RunObserver, Taken
 from orchestrator.orders import OrderDesk
 from orchestrator.pricing import Price
 from orchestrator.providers import ProviderSpec
@@ -53,6 +54,7 @@ class Run:
         store: The topic's open store; the run closes it.
         supervisor: Not started yet; the run shuts it down.
         wake: Lets the supervisor's waiting `receive` return.
+        observer: Told what happens.
         check: Called about once a second; raises what ends the run (the local model's server is gone).
         clock: Monotonic seconds.
     """
@@ -65,6 +67,7 @@ class Run:
         store: Store,
         supervisor: Supervisor,
         wake: Callable[[], None],
+        observer: RunObserver = UNOBSERVED,
         check: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,8 +78,11 @@ class Run:
         self.stats = RunStats(dict(prices), settings.producers, clock)
         self.stop_reason: StopReason | None = None
         self.failure: OrchestratorError | None = None
-        self.desk = OrderDesk(settings, self.router, Budget(settings.max_cost_usd), prices, store, supervisor, clock)
+        self.desk = OrderDesk(
+            settings, self.router, Budget(settings.max_cost_usd), prices, store, supervisor, observer, clock
+        )
         self._wake = wake
+        self._observer = observer
         self._check = check
         self._next_check = clock() + _CHECK_S
         self._clock = clock
@@ -110,6 +116,7 @@ class Run:
             self.supervisor.start_all()
             while not self._finished():
                 self._absorb(self.supervisor.receive(self._timeout_s()))
+                self._observer.tick()
                 yield self._take_events()
         except ProducerStartError as error:
             if self._wishes:  # a signal to the whole process group ended the fork server too
@@ -234,12 +241,13 @@ class Run:
         batches = [
             (happening.producer, happening.message)
             for happening in happenings
-            if isinstance(happening, Said)
-            and isinstance(happening.message, ItemBatch)
-            and happening.message.order_id in self.desk.open
+            if isinstance(happening, Said) and isinstance(happening.message, ItemBatch)
         ]
         if batches:
-            self._ingest(batches)
+            self._ingest([(producer, batch) for producer, batch in batches if batch.order_id in self.desk.open])
+            late = [Taken(producer, batch, None) for producer, batch in batches if batch.order_id not in self.desk.open]
+            if late:
+                self._observer.ingested(late, None)
         for happening in happenings:
             match happening:
                 case Said(message=OrderDone() as done):
@@ -252,8 +260,14 @@ class Run:
                     pass
 
     def _ingest(self, batches: Sequence[tuple[int, ItemBatch]]) -> None:
+        if not batches:
+            return
         incoming = [IncomingBatch(batch.order_id, batch.items, batch.refused) for _, batch in batches]
-        for (producer, batch), outcome in zip(batches, self.store.ingest(incoming), strict=True):
+        self._observer.ingesting()
+        outcomes = self.store.ingest(incoming)
+        taken = [Taken(producer, batch, outcome) for (producer, batch), outcome in zip(batches, outcomes, strict=True)]
+        self._observer.ingested(taken, self.store.written)
+        for (producer, batch), outcome in zip(batches, outcomes, strict=True):
             order = self.desk.open[batch.order_id]
             name = order.provider.spec.name
             self.desk.took(batch.order_id, (item.text for item in batch.items), len(outcome.new), outcome.duplicate)
@@ -265,8 +279,10 @@ class Run:
     def _on_done(self, producer: int, message: OrderDone) -> None:
         if message.order_id not in self.desk.open:
             return
-        name = self.desk.open[message.order_id].provider.spec.name
+        spec = self.desk.open[message.order_id].provider.spec
+        name = spec.name
         cost = self.stats.ended(name, producer, message)
+        self._observer.ended(spec, message, cost)
         order = self.desk.answered(message, cost)
         self.stats.answered(order.new, order.duplicate)
         self._out.append(OrderEnded(order.id, message.attempt, producer, name, order.new, order.duplicate))
@@ -274,8 +290,10 @@ class Run:
     def _on_failed(self, producer: int, message: OrderFailed) -> None:
         if message.order_id not in self.desk.open:
             return
-        name = self.desk.open[message.order_id].provider.spec.name
+        spec = self.desk.open[message.order_id].provider.spec
+        name = spec.name
         cost = self.stats.ended(name, producer, message)
+        self._observer.ended(spec, message, cost)
         order, wait, disabled = self.desk.failed(message, cost, retry=self.stop_reason is None)
         self._out.append(
             OrderEnded(

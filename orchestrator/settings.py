@@ -18,6 +18,7 @@ import msgspec
 
 from contract.errors import ConfigurationError, UsageError
 from orchestrator.dedup.identity import Identity
+from telemetry.configuration import trace_endpoint
 from telemetry.logs import LEVELS
 
 MAX_TOPIC_CHARS = 2000
@@ -192,7 +193,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("connect_timeout_s", "--connect-timeout", "DURATION", duration, "time to connect to a provider"),
     Option("read_timeout_s", "--read-timeout", "DURATION", duration, "longest silence within an answer"),
     Option("log_level", "--log-level", "LEVEL", choice(*LEVELS), "trace, debug, info, warn or error"),
-    Option("trace_endpoint", "--trace-ep", "URL", str, "OTLP endpoint for traces"),
+    Option(
+        "trace_endpoint",
+        "--trace-ep",
+        "URL",
+        trace_endpoint,
+        "send traces and metrics to this OTLP collector, e.g. http://localhost:4318 (HTTP) or grpc://localhost:4317; "
+        "the standard OTEL_* variables work too",
+    ),
 )
 
 

@@ -24,6 +24,7 @@ from contract.messages import (
     Shutdown,
     ToProducer,
 )
+from orchestrator.observer import UNOBSERVED, RunObserver, Taken
 from orchestrator.processes.communicator import Closed, Communicator
 from orchestrator.processes.process_manager import ProcessHandle, ProcessManager
 from telemetry.logs import TRACE
@@ -116,6 +117,7 @@ class Supervisor:
         log_level: Level of the children's logs.
         communicator: Channels.
         processes: Starts and ends the processes.
+        observer: Told of each process's start and end.
         clock: Monotonic seconds.
     """
 
@@ -126,6 +128,7 @@ class Supervisor:
         log_level: str,
         communicator: Communicator,
         processes: ProcessManager,
+        observer: RunObserver = UNOBSERVED,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.producers = [Producer(index) for index in range(count)]
@@ -133,6 +136,7 @@ class Supervisor:
         self._log_level = log_level
         self._communicator = communicator
         self._processes = processes
+        self._observer = observer
         self._clock = clock
         self._by_channel: dict[int, Producer] = {}
         self._failed_starts = 0
@@ -145,11 +149,14 @@ class Supervisor:
 
     def _start(self, producer: Producer) -> None:
         channel, endpoint = self._communicator.open()
+        telemetry = self._observer.spawning(producer.index, producer.restarts)
         try:
             producer.handle = self._processes.start(f"producer-{producer.index}", endpoint)
         except ProducerStartError:
             self._communicator.close(channel)
+            self._observer.exited(producer.index, None, None, expected=False)
             raise
+        self._observer.spawned(producer.index, producer.handle.pid)
         self._communicator.started(channel)
         producer.channel = channel
         producer.restart_at = None
@@ -157,7 +164,13 @@ class Supervisor:
         self._by_channel[channel] = producer
         self._send(
             producer,
-            Configure(producer=producer.index, providers=self._configure_providers, log_level=self._log_level),
+            Configure(
+                producer=producer.index,
+                providers=self._configure_providers,
+                log_level=self._log_level,
+                generation=producer.restarts,
+                telemetry=telemetry,
+            ),
         )
 
     def _send(self, producer: Producer, message: ToProducer) -> None:
@@ -203,10 +216,11 @@ class Supervisor:
             case Ready():
                 producer.ready = True
                 self._failed_starts = 0
+                self._observer.ready(producer.index)
                 log.debug("producer %d is ready (pid %d, %.0f ms)", producer.index, message.pid, message.start_s * 1000)
                 return [Became(producer.index)]
             case LogLine():
-                logging.getLogger(message.logger).log(message.level, "producer %d: %s", producer.index, message.text)
+                _log_for_child(message, f"producer {producer.index}: ")
                 return []
             case OrderDone() | OrderFailed():
                 producer.open_orders.pop(message.order_id, None)
@@ -221,6 +235,7 @@ class Supervisor:
                 handle.kill()  # its channel is gone: it can do nothing useful any more
                 handle.join(_REAP_S)
             exit_code = handle.exit_code()
+        self._observer.exited(producer.index, handle.pid if handle else None, exit_code, expected=False)
         if not producer.ready:
             self._failed_starts += 1
         orders = tuple(producer.open_orders)
@@ -268,33 +283,46 @@ class Supervisor:
 
     def shut_down(self, timeout_s: float = _TERMINATE_S) -> None:
         """End all producers: ask, then SIGTERM, then SIGKILL. Never raises; returns within about 2 × `timeout_s`."""
-        alive = [producer for producer in self.producers if producer.handle is not None]
-        for producer in alive:
+        started = [producer for producer in self.producers if producer.handle is not None]
+        for producer in started:
             self._send(producer, Shutdown())
-        self._drain_until_gone(alive, timeout_s)
+        self._drain_until_gone(started, timeout_s)
+        alive = started
         for step in ("terminate", "kill"):
             alive = [producer for producer in alive if not _gone(producer)]
             for producer in alive:
                 log.warning("producer %d does not end: %s", producer.index, step)
                 getattr(producer.handle, step)()
             self._drain_until_gone(alive, timeout_s / 2)
+        for producer in started:
+            if producer.handle is not None:
+                self._observer.exited(producer.index, producer.pid, producer.handle.exit_code(), expected=True)
         for channel in list(self._by_channel):
             self._communicator.close(channel)
         self._by_channel.clear()
 
     def _drain_until_gone(self, alive: Sequence[Producer], timeout_s: float) -> None:
-        """Read what they still send (else they could not end), until all channels are closed."""
+        """Read what they still send (else they could not end), until all channels are closed and all have ended."""
         deadline = self._clock() + timeout_s
         waiting = {producer.channel for producer in alive if producer.channel is not None and not _gone(producer)}
         while waiting and self._clock() < deadline:
             for channel, message in self._communicator.receive(min(0.1, deadline - self._clock())):
+                producer = self._by_channel.get(channel)
                 if isinstance(message, Closed):
                     waiting.discard(channel)
                 elif isinstance(message, LogLine):
-                    logging.getLogger(message.logger).log(message.level, "%s", message.text)
+                    _log_for_child(message)
+                elif isinstance(message, ItemBatch) and producer is not None:
+                    self._observer.ingested([Taken(producer.index, message, None)], None)
         for producer in alive:
             if producer.handle is not None and producer.channel not in waiting:
-                producer.handle.join(_REAP_S)
+                # Behind its last message a producer delivers its spans, for a bounded time.
+                producer.handle.join(max(0.0, deadline - self._clock()))
+
+
+def _log_for_child(message: LogLine, prefix: str = "") -> None:
+    ids = {"trace_id": message.trace_id, "span_id": message.span_id} if message.trace_id else None
+    logging.getLogger(message.logger).log(message.level, "%s%s", prefix, message.text, extra=ids)
 
 
 def _gone(producer: Producer) -> bool:

@@ -15,6 +15,7 @@ from producer.outbox import Outbox
 from producer.parser import ItemParser
 from producer.prompt import build_prompt
 from producer.providers.base import Call, Provider
+from producer.tracing import CallTrace
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,16 @@ class _Progress:
         )
 
 
-async def carry_out(order: Order, setup: ProviderSetup, provider: Provider, outbox: Outbox) -> None:
+async def carry_out(order: Order, setup: ProviderSetup, provider: Provider, outbox: Outbox, trace: CallTrace) -> None:
     """Stream one answer into the outbox, then its `OrderDone` or `OrderFailed`.
 
     A cancelled call reports `cancelled` with what had come. Nothing is raised, except cancellation itself.
     """
+    with trace.active():
+        await _carry_out(order, setup, provider, outbox, trace)
+
+
+async def _carry_out(order: Order, setup: ProviderSetup, provider: Provider, outbox: Outbox, trace: CallTrace) -> None:
     style = str(setup.options.get("prompt_style", "standard"))
     system, prompt = build_prompt(order, style)
     call = Call(
@@ -61,32 +67,41 @@ async def carry_out(order: Order, setup: ProviderSetup, provider: Provider, outb
         avoid=order.avoid,
     )
     progress = _Progress(call)
+
+    def end(message: OrderDone | OrderFailed) -> None:
+        trace.ended(message)
+        outbox.put(message, trace.sent)
+
     try:
         try:
+            trace.requested(call, provider)
             async with asyncio.timeout(setup.total_timeout_s):
-                await _stream(order, call, provider, progress, outbox)
+                await _stream(order, call, provider, progress, outbox, trace)
         except TimeoutError:
             raise ProviderTimeout(f"{setup.name}: no end of the answer within {setup.total_timeout_s:g} s") from None
     except ProviderError as error:
-        _finish(order, progress, outbox, complete=False)
-        outbox.put(_failed(order, progress, error.kind, error.message, error.status, error.retry_after_s))
+        _finish(order, progress, outbox, trace, complete=False)
+        end(_failed(order, progress, error.kind, error.message, error.status, error.retry_after_s))
     except asyncio.CancelledError:
-        _finish(order, progress, outbox, complete=False)
-        outbox.put(_failed(order, progress, ErrorKind.CANCELLED, "cancelled"))
+        _finish(order, progress, outbox, trace, complete=False)
+        end(_failed(order, progress, ErrorKind.CANCELLED, "cancelled"))
         raise
     except Exception as error:
         log.exception("order %d: unexpected error in the call", order.id)
-        _finish(order, progress, outbox, complete=False)
-        outbox.put(_failed(order, progress, ErrorKind.OTHER, f"unexpected {type(error).__name__} in the producer"))
+        _finish(order, progress, outbox, trace, complete=False)
+        end(_failed(order, progress, ErrorKind.OTHER, f"unexpected {type(error).__name__} in the producer"))
     else:
-        _finish(order, progress, outbox, complete=progress.finish_reason not in ("length", "looping"))
-        outbox.put(_done(order, progress))
+        _finish(order, progress, outbox, trace, complete=progress.finish_reason not in ("length", "looping"))
+        end(_done(order, progress))
 
 
-async def _stream(order: Order, call: Call, provider: Provider, progress: _Progress, outbox: Outbox) -> None:
+async def _stream(
+    order: Order, call: Call, provider: Provider, progress: _Progress, outbox: Outbox, trace: CallTrace
+) -> None:
     parser = progress.parser
     async with aclosing(provider.stream(call)) as stream:  # type: ignore[type-var] # adapters are async generators
         async for chunk in stream:
+            trace.answered(chunk)
             if chunk.usage is not None:
                 progress.usage = chunk.usage
             if chunk.finish_reason is not None:
@@ -98,7 +113,7 @@ async def _stream(order: Order, call: Call, provider: Provider, progress: _Progr
             progress.chars += len(chunk.text)
             parsed = parser.feed(chunk.text)
             if parsed.items or parsed.refused:
-                outbox.put_items(order.id, order.attempt, parsed.items, parsed.refused)
+                outbox.put_items(order.id, order.attempt, parsed.items, parsed.refused, trace)
                 await outbox.room()
             if parser.looping and order.mode != "audit" and progress.finish_reason is None:
                 # The model repeats itself: every further token would be paid for nothing.
@@ -106,10 +121,10 @@ async def _stream(order: Order, call: Call, provider: Provider, progress: _Progr
                 return
 
 
-def _finish(order: Order, progress: _Progress, outbox: Outbox, *, complete: bool) -> None:
+def _finish(order: Order, progress: _Progress, outbox: Outbox, trace: CallTrace, *, complete: bool) -> None:
     parsed = progress.parser.finish(complete=complete)
     if parsed.items or parsed.refused:
-        outbox.put_items(order.id, order.attempt, parsed.items, parsed.refused)
+        outbox.put_items(order.id, order.attempt, parsed.items, parsed.refused, trace)
 
 
 def _done(order: Order, progress: _Progress) -> OrderDone:

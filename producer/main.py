@@ -40,6 +40,8 @@ async def _serve(connection: socket.socket) -> None:
         await serving
     except asyncio.CancelledError:
         return
+    finally:
+        session.trace.shut_down()  # the loop has nothing else to do any more
 
 
 def _end_with_orchestrator(fd: int) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 
 from contract.messages import FromProducer, Item, ItemBatch, LogLine, OrderDone, OrderFailed, Ready, Refusal
 from producer.channel import Channel
+from producer.tracing import CallTrace
 
 FLUSH_S = 0.010
 _MAX_PENDING = 2000
@@ -20,9 +22,10 @@ _MAX_PENDING = 2000
 class _OpenBatch:
     """Items of one order that have not been sent yet."""
 
-    def __init__(self, order_id: int, attempt: int) -> None:
+    def __init__(self, order_id: int, attempt: int, trace: CallTrace) -> None:
         self.order_id = order_id
         self.attempt = attempt
+        self.trace = trace
         self.items: list[Item] = []
         self.refused: list[Refusal] = []
         self.completed_at = time.monotonic()
@@ -34,6 +37,7 @@ class _OpenBatch:
             items=tuple(self.items),
             refused=tuple(self.refused),
             completed_at=self.completed_at,
+            carrier=dict(self.trace.sending(len(self.items))),
         )
 
 
@@ -50,20 +54,25 @@ class Outbox:
         self._room.set()
         self._urgent = asyncio.Event()
         self._closing = False
+        self._after: list[Callable[[], None]] = []
 
-    def put_items(self, order_id: int, attempt: int, items: tuple[Item, ...], refused: tuple[Refusal, ...]) -> None:
+    def put_items(
+        self, order_id: int, attempt: int, items: tuple[Item, ...], refused: tuple[Refusal, ...], trace: CallTrace
+    ) -> None:
         """Add what one chunk brought."""
         batch = self._batches.get((order_id, attempt))
         if batch is None:
-            batch = self._batches[order_id, attempt] = _OpenBatch(order_id, attempt)
+            batch = self._batches[order_id, attempt] = _OpenBatch(order_id, attempt, trace)
             self._queue.append(batch)
         batch.items.extend(items)
         batch.refused.extend(refused)
         self._added(len(items) + len(refused))
 
-    def put(self, message: Ready | OrderDone | OrderFailed | LogLine) -> None:
-        """Add a message behind everything that was put before it."""
+    def put(self, message: Ready | OrderDone | OrderFailed | LogLine, sent: Callable[[], None] | None = None) -> None:
+        """Add a message behind everything that was put before it; `sent` is called when all of it has gone out."""
         self._queue.append(message)
+        if sent is not None:
+            self._after.append(sent)
         self._added(1)
         if isinstance(message, OrderDone | OrderFailed):
             self._urgent.set()  # a free slot must not wait for its next order
@@ -93,6 +102,7 @@ class Outbox:
 
     async def _flush(self) -> None:
         queue, self._queue = self._queue, []
+        after, self._after = self._after, []
         self._batches.clear()
         self._pending = 0
         if not self._closing:
@@ -100,6 +110,8 @@ class Outbox:
         if queue:
             await self._channel.send(*(entry.message() if isinstance(entry, _OpenBatch) else entry for entry in queue))
         self._room.set()
+        for sent in after:
+            sent()
 
     def close(self) -> None:
         """Let `run` send the rest and return."""

@@ -14,6 +14,7 @@ from producer.call import carry_out, describe
 from producer.channel import Channel
 from producer.outbox import Outbox
 from producer.providers.base import Provider
+from producer.tracing import ProducerTrace
 from telemetry.logs import TRACE, CallbackHandler, set_up_logging
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Session:
         self._providers: dict[str, Provider] = {}
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._started = time.monotonic()
+        self.trace = ProducerTrace()
 
     async def run(self) -> None:
         """Serve until the end. Raises `ChannelError` if the orchestrator sends what is no message."""
@@ -74,18 +76,26 @@ class Session:
         if self._log_to_channel:
             from contract.messages import LogLine
 
-            handler = CallbackHandler(lambda level, name, text: self._outbox.put(LogLine(level, name, text)))
+            handler = CallbackHandler(lambda *record: self._outbox.put(LogLine(*record)))
             set_up_logging(message.log_level, [handler])
+        if message.telemetry is not None:
+            from producer.otel_tracing import OtelProducerTrace  # only where there is something to trace
+
+            self.trace = OtelProducerTrace(message.telemetry, message)
         self._outbox.put(Ready(pid=os.getpid(), start_s=time.monotonic() - self._started))
 
     def _start(self, order: Order) -> None:
+        setup = self._setups[order.provider]
+        trace = self.trace.order(order, setup)
         try:
             provider = self._provider(order.provider)
         except (OrchestratorError, ImportError) as error:
             kind = error.kind if isinstance(error, ProviderError) else ErrorKind.REQUEST_REFUSED
-            self._outbox.put(OrderFailed(order.id, order.attempt, kind, f"{order.provider}: {error}", items=0))
+            failed = OrderFailed(order.id, order.attempt, kind, f"{order.provider}: {error}", items=0)
+            trace.ended(failed)
+            self._outbox.put(failed, trace.sent)
             return
-        task = asyncio.create_task(carry_out(order, self._setups[order.provider], provider, self._outbox))
+        task = asyncio.create_task(carry_out(order, setup, provider, self._outbox, trace))
         self._calls[order.id] = task
         task.add_done_callback(lambda _: self._forget(order.id, task))
 
@@ -108,6 +118,7 @@ class Session:
         receiving.cancel()
         await asyncio.gather(sending, return_exceptions=True)
         await self._channel.close()
+        self.trace.ended()
         closing = [asyncio.wait_for(provider.close(), _CLOSE_S) for provider in self._providers.values()]
         await asyncio.gather(*closing, return_exceptions=True)
         if receiving.done() and not receiving.cancelled() and (error := receiving.exception()) is not None:

@@ -26,19 +26,54 @@ _VENDOR_LOGGERS = (
     "aiohttp",
     "asyncio",
 )
+_EXPORT_LOGGERS = ("opentelemetry", "urllib3", "requests", "grpc")
+
+
+_no_ids: tuple[str, str] = ("", "")
+
+
+class TraceIds(logging.Filter):
+    """Gives each record the attributes `trace_id` and `span_id`, unless it has them: a child's record brings its own.
+
+    They are empty until `show_trace_ids` has said where to find them.
+    """
+
+    current: Callable[[], tuple[str, str]] = staticmethod(lambda: _no_ids)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Every record passes."""
+        if not hasattr(record, "trace_id"):
+            record.trace_id, record.span_id = type(self).current()
+        return True
+
+
+def trace_suffix(record: logging.LogRecord) -> str:
+    """` trace_id=… span_id=…` for the end of a log line; empty while nothing is traced."""
+    trace_id = getattr(record, "trace_id", "")
+    return f" trace_id={trace_id} span_id={getattr(record, 'span_id', '')}" if trace_id else ""
+
+
+def show_trace_ids(current: Callable[[], tuple[str, str]] | None) -> None:
+    """From now on records carry the trace and span id that `current` tells; None: no longer."""
+    TraceIds.current = staticmethod(current or (lambda: _no_ids))
 
 
 class CallbackHandler(logging.Handler):
-    """Gives each formatted record to a function: a child's records travel to the orchestrator this way."""
+    """Gives each formatted record to a function: a child's records travel to the orchestrator this way.
 
-    def __init__(self, callback: Callable[[int, str, str], None]) -> None:
+    Args:
+        callback: Called with level, logger's name, text, trace id and span id.
+    """
+
+    def __init__(self, callback: Callable[[int, str, str, str, str], None]) -> None:
         super().__init__()
         self._callback = callback
 
     def emit(self, record: logging.LogRecord) -> None:
         """Format and hand over one record; a failure here must never break the work."""
         try:
-            self._callback(record.levelno, record.name, self.format(record))
+            ids = (getattr(record, "trace_id", ""), getattr(record, "span_id", ""))
+            self._callback(record.levelno, record.name, self.format(record), *ids)
         except Exception:
             self.handleError(record)
 
@@ -72,8 +107,12 @@ def set_up_logging(level: str, handlers: list[logging.Handler]) -> None:
     for old in root.handlers[:]:
         root.removeHandler(old)
     for handler in handlers:
+        handler.addFilter(TraceIds())
         root.addHandler(handler)
     root.setLevel(numeric)
     vendor_level = numeric if numeric < logging.DEBUG else max(numeric, logging.WARNING)
     for name in _VENDOR_LOGGERS:
         logging.getLogger(name).setLevel(vendor_level)
+    for name in _EXPORT_LOGGERS:
+        # A collector that is down is told of once, in our words; each retry of the exporter's would be a line else.
+        logging.getLogger(name).setLevel(numeric if numeric <= TRACE else logging.CRITICAL + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Sequence
 from types import TracebackType
@@ -18,6 +19,7 @@ from orchestrator.events import (
     Stopping,
     StopReason,
 )
+from telemetry.logs import trace_suffix
 
 if TYPE_CHECKING:
     from orchestrator.run import Run
@@ -113,8 +115,11 @@ class SafeFormatter(logging.Formatter):
     """Formats as its base class does; nothing in the result can steer a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One record, its traceback included."""
-        return "\n".join(printable(line) for line in super().format(record).split("\n"))
+        """One record, with the ids of its span where there is one, its traceback included."""
+        text = record.getMessage() + trace_suffix(record)
+        shown = copy.copy(record)
+        shown.msg, shown.args = text, None
+        return "\n".join(printable(line) for line in super().format(shown).split("\n"))
 
 
 def count(number: int) -> str:

@@ -18,7 +18,7 @@ from contract.text import printable
 from orchestrator.events import Result, RunEvent
 from orchestrator.reporting.base import count, log, log_event, money, plural, recovery_lines, span, summary_lines
 from orchestrator.settings import Settings
-from telemetry.logs import set_up_logging
+from telemetry.logs import set_up_logging, trace_suffix
 
 if TYPE_CHECKING:
     from orchestrator.run import Run
@@ -39,7 +39,7 @@ class _LogAbove(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         style = "red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else "dim"
         stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
-        self._console.print(Text(f"{stamp} {printable(record.getMessage())}", style=style))
+        self._console.print(Text(f"{stamp} {printable(record.getMessage())}{trace_suffix(record)}", style=style))
 
 
 class LiveReporter:

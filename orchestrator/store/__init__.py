@@ -9,6 +9,7 @@ from orchestrator.store.records import (
     ProviderTotals,
     Recovery,
     Totals,
+    Written,
 )
 from orchestrator.store.store import Store
 
@@ -21,6 +22,7 @@ __all__ = [
     "Recovery",
     "Store",
     "Totals",
+    "Written",
     "canonical_topic",
     "folder_name",
 ]

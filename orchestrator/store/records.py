@@ -46,6 +46,22 @@ class Ingested(msgspec.Struct, frozen=True):
     held: int
 
 
+class Written(msgspec.Struct, frozen=True):
+    """One write to `attributes.txt`.
+
+    Attributes:
+        lines: Lines appended.
+        size: Bytes of the file afterwards.
+        began_ns: Nanoseconds since 1970.
+        ended_ns: Nanoseconds since 1970.
+    """
+
+    lines: int
+    size: int
+    began_ns: int
+    ended_ns: int
+
+
 class Recovery(msgspec.Struct, frozen=True):
     """What opening a folder found and repaired.
 

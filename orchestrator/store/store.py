@@ -17,11 +17,11 @@ from contract.errors import ErrorKind, OrchestratorError, StorageError
 from contract.messages import Usage
 from orchestrator.dedup.identity import Identity, key_of
 from orchestrator.filesystem import FileSystem
-from orchestrator.store.attributes_file import clean_line
+from orchestrator.store.attributes_file import ATTRIBUTES_NAME, clean_line
 from orchestrator.store.failures import storage_error, translated
 from orchestrator.store.manifest import write_manifest
 from orchestrator.store.opening import Opened, open_parts
-from orchestrator.store.records import IncomingBatch, Ingested, NewItem, OrderState, Totals
+from orchestrator.store.records import IncomingBatch, Ingested, NewItem, OrderState, Totals, Written
 from orchestrator.store.recovery import INSERT_ITEM
 from orchestrator.store.refused_file import REFUSED_NAME, refused_lines
 from orchestrator.store.transaction import Transaction
@@ -42,7 +42,9 @@ class Store:
 
     Attributes:
         folder: The topic's folder.
+        attributes_path: Its `attributes.txt`.
         recovered: What opening found and repaired.
+        written: What the last `ingest` wrote to `attributes.txt`; None if it had nothing new.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class Store:
     ) -> None:
         self.folder = folder
         self.recovered = parts.recovery
+        self.written: Written | None = None
         self._database = parts.database
         self._lock = parts.lock
         self._index = parts.index
         self._ledger = parts.ledger
         self._repeats = parts.repeats
         self._attributes = parts.attributes
+        self.attributes_path = folder / ATTRIBUTES_NAME
         self._refused = filesystem.append(folder / REFUSED_NAME)
         self._held = parts.held
         self._unique = parts.recovery.items_known
@@ -212,7 +216,7 @@ class Store:
                 outcomes = [intake.take(batch) for batch in batches]
                 intake.write()
             self._count(intake)
-            self._attributes.append(row[2] for row in intake.rows)
+            self._write(intake)
             refused = b"".join(refused_lines(batch.order_id, batch.refused) for batch in batches if batch.refused)
             if refused:
                 self._refused.write(refused)
@@ -220,6 +224,13 @@ class Store:
                 with Transaction(self._database):
                     self._index.fill()
             return outcomes
+
+    def _write(self, intake: _Intake) -> None:
+        self.written = None
+        if intake.rows:
+            began_ns = time.time_ns()
+            lines = self._attributes.append(row[2] for row in intake.rows)
+            self.written = Written(lines, self._attributes.size, began_ns, time.time_ns())
 
     def _count(self, intake: _Intake) -> None:
         """Bring the figures in memory to the state of the commit."""

@@ -1,0 +1,375 @@
+"""A run's spans; `contract.spans` has their names and their tree. Metrics are `orchestrator.metering`'s."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, set_span_in_context
+
+from contract import spans
+from contract.errors import ErrorKind, ExitCode, OrchestratorError
+from contract.messages import Order, OrderDone, OrderFailed, TelemetrySetup
+from orchestrator.metering import Metering
+from orchestrator.observer import RunObserver, Taken
+from orchestrator.providers import ProviderSpec
+from orchestrator.run import Run
+from orchestrator.settings import Settings
+from orchestrator.store import Written
+from telemetry.configuration import shown
+from telemetry.logs import show_trace_ids
+from telemetry.sdk import Telemetry, carrier_of, links_to
+
+log = logging.getLogger("orchestrator")
+
+_SHUT_DOWN_S = 0.8
+"""With what producers may take this stays under the 2 s that a dead collector may cost at the end."""
+
+
+class OtelObserver(RunObserver):
+    """Makes the spans of a run, and records its metrics.
+
+    The run span stands under the span that `TRACEPARENT` names, else under the calling program's current span.
+
+    Args:
+        setup: Where spans and metrics go.
+        settings: The run's.
+    """
+
+    def __init__(self, setup: TelemetrySetup, settings: Settings) -> None:
+        self._setup = setup
+        self._telemetry = Telemetry(setup, spans.ORCHESTRATOR, self._on_trouble)
+        self._window_ns = int(spans.WINDOW_DELAYS * self._telemetry.export_delay_s * 1e9)
+        self._tracer = self._telemetry.tracer
+        self._span = self._tracer.start_span(
+            spans.RUN,
+            self._telemetry.parent if setup.carrier else get_current(),
+            attributes={
+                spans.TOPIC: settings.topic,
+                spans.PRODUCERS: settings.producers,
+                spans.CONCURRENCY: settings.concurrency,
+                spans.REQUEST_SIZE: settings.request_size,
+            },
+        )
+        self._context = set_span_in_context(self._span, Context())
+        self._run: Run | None = None
+        self._spawned: dict[int, _Spawned] = {}
+        self._process_windows: dict[tuple[int, int, str], _ProcessWindow] = {}
+        self._write_window: _WriteWindow | None = None
+        self._began_ns = 0
+        self._metering = Metering(self._telemetry.meter)
+        self._start(spans.PROCESS_STARTED, {spans.PROCESS_ROLE: spans.ORCHESTRATOR}).end()
+        self._telemetry.flush_soon()
+        context = self._span.get_span_context()
+        ids = (f"{context.trace_id:032x}", f"{context.span_id:016x}")
+        show_trace_ids(lambda: ids)
+
+    # --- the run -------------------------------------------------------------------------------------------
+
+    def built(self, run: Run) -> None:
+        """See `RunObserver`."""
+        self._run = run
+        self._span.set_attribute(spans.PROVIDERS, list(run.router.states))
+        self._metering.watch(run)
+
+    def close(self, error: BaseException | None) -> None:
+        """End the run's span and deliver the rest, for a bounded time.
+
+        Args:
+            error: What the run ends with, if it is not its own `failure`.
+        """
+        self._close_windows(everything=True)
+        for spawned in self._spawned.values():
+            spawned.end()
+        self._describe_result(error)
+        self._span.set_attribute(spans.SPANS_EMITTED, self._telemetry.emitted + 1)
+        self._span.end()
+        self._telemetry.shut_down(_SHUT_DOWN_S)
+        show_trace_ids(None)
+
+    def _describe_result(self, error: BaseException | None) -> None:
+        failure = error
+        exit_code = ExitCode.INTERNAL
+        if isinstance(error, KeyboardInterrupt):
+            failure, exit_code = None, ExitCode.INTERRUPTED
+        elif isinstance(error, OrchestratorError):
+            exit_code = error.exit_code
+        if self._run is not None and self._run.stop_reason is not None:
+            result = self._run.result()
+            failure, exit_code = self._run.failure, result.exit_code
+            self._span.set_attributes(
+                {
+                    spans.STOP_REASON: result.stop_reason.value,
+                    spans.ITEMS_UNIQUE: result.unique,
+                    spans.ITEMS_NEW: result.new,
+                    spans.ITEMS_DUPLICATE: result.duplicates,
+                    spans.ITEMS_REFUSED: result.refused,
+                    spans.ORDERS: result.calls,
+                    spans.GEN_AI_INPUT_TOKENS: result.input_tokens,
+                    spans.GEN_AI_OUTPUT_TOKENS: result.output_tokens,
+                }
+            )
+            if result.cost_usd is not None:
+                self._span.set_attribute(spans.COST_USD, result.cost_usd)
+        self._span.set_attribute(spans.PROCESS_EXIT_CODE, exit_code)
+        if failure is not None:
+            self._span.set_attribute(spans.ERROR_TYPE, type(failure).__name__)
+            self._span.set_status(Status(StatusCode.ERROR, str(failure)))
+
+    def _on_trouble(self) -> None:
+        log.warning(
+            "traces cannot be delivered to %s; the run goes on, its spans are lost until it answers",
+            shown(self._setup.traces),
+        )
+
+    def _start(
+        self,
+        name: str,
+        attributes: Mapping[str, str | int | float | bool],
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
+        links: Sequence[Link] = (),
+        start_ns: int | None = None,
+    ) -> Span:
+        return self._tracer.start_span(name, self._context, kind, attributes, links, start_ns)
+
+    # --- producers -----------------------------------------------------------------------------------------
+
+    def spawning(self, producer: int, generation: int) -> TelemetrySetup | None:
+        """See `RunObserver`."""
+        before = self._spawned.get(producer)
+        if before is not None:
+            before.end()
+        span = self._start(spans.SPAWN, {spans.PRODUCER_INDEX: producer, spans.PRODUCER_GENERATION: generation})
+        self._spawned[producer] = _Spawned(span, generation)
+        if generation:
+            self._metering.restarted(producer)
+        return msgspec.structs.replace(self._setup, carrier=carrier_of(span))
+
+    def spawned(self, producer: int, pid: int | None) -> None:
+        """See `RunObserver`."""
+        spawned = self._spawned[producer]
+        spawned.pid = pid
+        if pid is not None:
+            spawned.span.set_attribute(spans.CHILD_PID, pid)
+
+    def ready(self, producer: int) -> None:
+        """See `RunObserver`."""
+        self._spawned[producer].end()
+
+    def exited(self, producer: int, pid: int | None, exit_code: int | None, *, expected: bool) -> None:
+        """See `RunObserver`. The producer cannot tell its own death: its open spans are never exported."""
+        spawned = self._spawned[producer]
+        if spawned.span.is_recording() and not expected:
+            spawned.span.set_attribute(spans.ERROR_TYPE, ErrorKind.PROCESS_CRASH.value)
+            spawned.span.set_status(Status(StatusCode.ERROR, "it ended before it was ready"))
+        spawned.end()
+        attributes: dict[str, str | int | float | bool] = {
+            spans.PRODUCER_INDEX: producer,
+            spans.PRODUCER_GENERATION: spawned.generation,
+            spans.EXIT_EXPECTED: expected,
+        }
+        if pid is not None:
+            attributes[spans.CHILD_PID] = pid
+        if exit_code is not None and exit_code >= 0:
+            attributes[spans.PROCESS_EXIT_CODE] = exit_code
+        elif exit_code is not None:
+            attributes[spans.EXIT_SIGNAL] = _signal_name(-exit_code)
+        if not expected:
+            attributes[spans.ERROR_TYPE] = ErrorKind.PROCESS_CRASH.value
+        span = self._start(spans.PRODUCER_EXITED, attributes, links=[Link(spawned.span.get_span_context())])
+        if not expected:
+            span.set_status(Status(StatusCode.ERROR))
+        span.end()
+
+    # --- messages ------------------------------------------------------------------------------------------
+
+    def giving(self, order: Order, producer: int) -> Mapping[str, str]:
+        """See `RunObserver`."""
+        span = self._start(
+            spans.SEND_ORDERS,
+            {
+                spans.MESSAGING_SYSTEM: spans.CHANNEL,
+                spans.MESSAGING_DESTINATION: spans.ORDERS_DESTINATION,
+                spans.MESSAGING_PARTITION: str(producer),
+                spans.MESSAGING_OPERATION: spans.SEND,
+                spans.MESSAGING_OPERATION_TYPE: spans.SEND,
+                spans.MESSAGING_ID: f"{order.id}.{order.attempt}",
+                spans.ORDER_ID: order.id,
+                spans.ORDER_ATTEMPT: order.attempt,
+                spans.ORDER_MODE: order.mode,
+                spans.ORDER_SIZE: order.size,
+                spans.ORDER_AVOID: len(order.avoid),
+                spans.PRODUCER_INDEX: producer,
+                spans.PROVIDER: order.provider,
+            },
+            kind=SpanKind.PRODUCER,
+        )
+        span.end()
+        return carrier_of(span)
+
+    def ingesting(self) -> None:
+        """See `RunObserver`."""
+        self._began_ns = time.time_ns()
+
+    def ingested(self, taken: Sequence[Taken], written: Written | None) -> None:
+        """See `RunObserver`."""
+        served = [self._window_of(one).take(one) for one in taken]
+        if written is not None:
+            if self._write_window is None:
+                path = str(self._run.store.attributes_path) if self._run is not None else ""
+                span = self._start(spans.WRITE, {spans.FILE_PATH: path}, start_ns=written.began_ns)
+                self._write_window = _WriteWindow(span, written.began_ns)
+            new = [window for window, one in zip(served, taken, strict=True) if one.outcome and one.outcome.new]
+            self._write_window.take(written, new)
+        self._metering.ingested(taken)
+        self._close_windows()
+
+    def _window_of(self, taken: Taken) -> _ProcessWindow:
+        batch = taken.batch
+        key = (batch.order_id, batch.attempt, batch.carrier.get("traceparent", ""))
+        window = self._process_windows.get(key)
+        if window is None:
+            attributes: dict[str, str | int | float | bool] = {
+                spans.MESSAGING_SYSTEM: spans.CHANNEL,
+                spans.MESSAGING_DESTINATION: spans.ITEMS_DESTINATION,
+                spans.MESSAGING_PARTITION: str(taken.producer),
+                spans.MESSAGING_OPERATION: spans.PROCESS,
+                spans.MESSAGING_OPERATION_TYPE: spans.PROCESS,
+                spans.ORDER_ID: batch.order_id,
+                spans.ORDER_ATTEMPT: batch.attempt,
+                spans.PRODUCER_INDEX: taken.producer,
+            }
+            pid = self._spawned[taken.producer].pid
+            if pid is not None:
+                attributes[spans.CHILD_PID] = pid
+            began_ns = self._began_ns or time.time_ns()
+            span = self._start(
+                spans.PROCESS_ITEMS,
+                attributes,
+                kind=SpanKind.CONSUMER,
+                links=links_to(batch.carrier),
+                start_ns=began_ns,
+            )
+            window = self._process_windows[key] = _ProcessWindow(span, began_ns)
+        return window
+
+    def ended(self, spec: ProviderSpec, message: OrderDone | OrderFailed, cost_usd: float | None) -> None:
+        """See `RunObserver`."""
+        for key in [key for key in self._process_windows if key[:2] == (message.order_id, message.attempt)]:
+            self._process_windows.pop(key).end()
+        self._metering.ended(spec, message, cost_usd)
+
+    def tick(self) -> None:
+        """See `RunObserver`."""
+        self._close_windows()
+
+    def _close_windows(self, *, everything: bool = False) -> None:
+        due = time.time_ns() - self._window_ns
+        for key, window in list(self._process_windows.items()):
+            if everything or window.began_ns < due:
+                self._process_windows.pop(key).end()
+        if self._write_window is not None and (everything or self._write_window.began_ns < due):
+            self._write_window.end()
+            self._write_window = None
+
+
+class _Spawned:
+    """A producer process and its `spawn producer` span."""
+
+    def __init__(self, span: Span, generation: int) -> None:
+        self.span = span
+        self.generation = generation
+        self.pid: int | None = None
+
+    def end(self) -> None:
+        if self.span.is_recording():
+            self.span.end()
+
+
+class _ProcessWindow:
+    """An open `process items` span: what has been taken in of one `send items` span."""
+
+    def __init__(self, span: Span, began_ns: int) -> None:
+        self.span = span
+        self.began_ns = began_ns
+        self._ended_ns = began_ns
+        self._batches = 0
+        self._received = self._new = self._duplicate = self._held = self._blank = self._late = 0
+
+    def take(self, taken: Taken) -> _ProcessWindow:
+        self._batches += 1
+        self._ended_ns = time.time_ns()
+        count, outcome = len(taken.batch.items), taken.outcome
+        if outcome is None:
+            self._late += count
+            return self
+        new = len(outcome.new)
+        self._received += count
+        self._new += new
+        self._duplicate += outcome.duplicate
+        self._held += outcome.held
+        self._blank += count - new - outcome.duplicate - outcome.held
+        return self
+
+    def end(self) -> None:
+        self.span.set_attributes(
+            {
+                spans.MESSAGING_COUNT: self._batches,
+                spans.ITEMS_RECEIVED: self._received,
+                spans.ITEMS_NEW: self._new,
+                spans.ITEMS_DUPLICATE: self._duplicate,
+            }
+        )
+        for name, count in (
+            (spans.ITEMS_HELD, self._held),
+            (spans.ITEMS_BLANK, self._blank),
+            (spans.ITEMS_LATE, self._late),
+        ):
+            if count:
+                self.span.set_attribute(name, count)
+        self.span.end(self._ended_ns)
+
+
+class _WriteWindow:
+    """An open `write attributes` span: the writes of a window."""
+
+    def __init__(self, span: Span, began_ns: int) -> None:
+        self.span = span
+        self.began_ns = began_ns
+        self._last: Written | None = None
+        self._lines = self._writes = self._busy_ns = 0
+        self._linked: set[int] = set()
+
+    def take(self, written: Written, windows: Sequence[_ProcessWindow]) -> None:
+        self._last = written
+        self._lines += written.lines
+        self._writes += 1
+        self._busy_ns += written.ended_ns - written.began_ns
+        for window in windows:
+            context = window.span.get_span_context()
+            if context.span_id not in self._linked:
+                self._linked.add(context.span_id)
+                self.span.add_link(context)
+
+    def end(self) -> None:
+        self.span.set_attributes(
+            {
+                spans.ITEMS_WRITTEN: self._lines,
+                spans.WRITES: self._writes,
+                spans.WRITE_SECONDS: self._busy_ns / 1e9,
+                spans.FILE_SIZE: self._last.size if self._last is not None else 0,
+            }
+        )
+        self.span.end(self._last.ended_ns if self._last is not None else None)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"

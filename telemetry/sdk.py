@@ -1,0 +1,272 @@
+"""OpenTelemetry in one process: its provider of spans and metrics, set up from a `TelemetrySetup`, and its end.
+
+Imported only where spans or metrics are wanted. What is lost at which end of a process, and the settings that avoid
+it, were measured: a short export delay, an explicit shutdown, and a bound on how long that may take.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import Link, Span, Tracer, get_current_span, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from contract import spans
+from contract.messages import TelemetrySetup
+from contract.version import __version__
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import MetricExporter
+
+SCOPE = "topic_orchestrator"
+_QUEUE_SPANS = 16_384
+"""Spans that may wait for a slow collector; more are dropped, which the count on the last span shows."""
+_BATCH_SPANS = 512
+_EXPORT_TIMEOUT_S = 3.0
+_METRICS_EVERY_S = 15.0
+_FAILING_BUDGET_S = 0.3
+"""What the end may take where the last export has failed already."""
+_propagator = TraceContextTextMapPropagator()
+
+
+class Telemetry:
+    """Spans and metrics of this process.
+
+    Args:
+        setup: Where they go.
+        role: `service.name`.
+        on_trouble: Called at most once, from a thread, when spans cannot be delivered.
+    """
+
+    def __init__(self, setup: TelemetrySetup, role: str, on_trouble: Callable[[], None] = lambda: None) -> None:
+        self._emitted = _Counter()
+        self._meters: MeterProvider | None = None
+        self._exporters: list[SpanExporter | MetricExporter] = []
+        with _variables(setup):
+            self.export_delay_s = _number("OTEL_BSP_SCHEDULE_DELAY", spans.EXPORT_DELAY_S * 1000) / 1000
+            resource = _resource(role)
+            self._traces = TracerProvider(resource=resource, shutdown_on_exit=False, span_limits=SpanLimits())
+            self._traces.add_span_processor(self._emitted)
+            self._exporter: _Watched | None = None
+            if setup.traces is not None:
+                delivering = _span_exporter(setup, setup.traces.reveal())
+                self._exporters.append(delivering)
+                self._exporter = _Watched(delivering, on_trouble)
+                self._traces.add_span_processor(
+                    BatchSpanProcessor(
+                        self._exporter,
+                        max_queue_size=_QUEUE_SPANS,
+                        schedule_delay_millis=self.export_delay_s * 1000,
+                        max_export_batch_size=_BATCH_SPANS,
+                    )
+                )
+            if setup.metrics is not None and role != spans.PRODUCER:
+                reporting = _metric_exporter(setup, setup.metrics.reveal())
+                self._exporters.append(reporting)
+                self._meters = _meter_provider(reporting, resource)
+        self.tracer: Tracer = self._traces.get_tracer(SCOPE, __version__)
+        self.parent: Context = extract(setup.carrier)
+
+    @property
+    def emitted(self) -> int:
+        """Spans that have ended in this process and are to be exported."""
+        return self._emitted.count
+
+    @property
+    def meter(self) -> Meter | None:
+        """For metrics, where they are wanted."""
+        return None if self._meters is None else self._meters.get_meter(SCOPE, __version__)
+
+    def flush_soon(self) -> None:
+        """Export what has ended without waiting for the delay; returns at once."""
+        threading.Thread(target=self._traces.force_flush, name="span flush", daemon=True).start()
+
+    def shut_down(self, budget_s: float) -> None:
+        """Export the rest, for at most so long: a collector that hangs must not hold up the process's end."""
+        exporter = self._exporter
+        for one in self._exporters:
+            _retry_no_more(one)
+        if exporter is not None and exporter.failing:
+            budget_s = min(budget_s, _FAILING_BUDGET_S)
+        ending = threading.Thread(target=self._shut_down, name="telemetry end", daemon=True)
+        ending.start()
+        ending.join(budget_s)
+        if ending.is_alive() and exporter is not None:
+            exporter.tell()
+
+    def _shut_down(self) -> None:
+        self._traces.shutdown()
+        if self._meters is not None:
+            self._meters.shutdown()
+
+
+class _Counter(SpanProcessor):
+    """Counts the spans that are to be exported, delivered or not."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = threading.Lock()
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.context is not None and span.context.trace_flags.sampled:
+            with self._lock:
+                self.count += 1
+
+
+class _Watched(SpanExporter):
+    """An exporter whose first failure is told, in our words and once."""
+
+    def __init__(self, exporter: SpanExporter, on_trouble: Callable[[], None]) -> None:
+        self._exporter = exporter
+        self._on_trouble: Callable[[], None] | None = on_trouble
+        self.failing = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        try:
+            result = self._exporter.export(spans)
+        except Exception:
+            result = SpanExportResult.FAILURE
+        self.failing = result is not SpanExportResult.SUCCESS
+        if self.failing:
+            self.tell()
+        return result
+
+    def tell(self) -> None:
+        """Tell of the trouble, once."""
+        if self._on_trouble is not None:
+            told, self._on_trouble = self._on_trouble, None
+            told()
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        return True
+
+
+def _retry_no_more(exporter: SpanExporter | MetricExporter) -> None:
+    """Let a retry that waits fail at once, and each further export have one try.
+
+    The exporters offer this only together with refusing every further export, which would lose the last spans.
+    """
+    client = getattr(exporter, "_client", None)
+    for owner, name in ((client, "_shutdown_event"), (exporter, "_shutdown_in_progress")):
+        event = getattr(owner, name, None)
+        if isinstance(event, threading.Event):
+            event.set()
+
+
+def extract(carrier: Mapping[str, str]) -> Context:
+    """The context that a carrier names; an empty one where it names none."""
+    return _propagator.extract(dict(carrier), Context())
+
+
+def carrier_of(span: Span) -> dict[str, str]:
+    """A carrier that leads to this span."""
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier, set_span_in_context(span, Context()))
+    return carrier
+
+
+def links_to(carrier: Mapping[str, str]) -> list[Link]:
+    """A link to the span that a carrier names; nothing where it names none."""
+    context = get_current_span(extract(carrier)).get_span_context()
+    return [Link(context)] if context.is_valid else []
+
+
+def current_ids() -> tuple[str, str]:
+    """Trace id and span id of the current span; empty where there is none."""
+    context = get_current_span().get_span_context()
+    return (f"{context.trace_id:032x}", f"{context.span_id:016x}") if context.is_valid else ("", "")
+
+
+def _resource(role: str) -> Resource:
+    ours = Resource(
+        {
+            spans.SERVICE_NAMESPACE: spans.NAMESPACE,
+            spans.SERVICE_NAME: role,
+            spans.SERVICE_VERSION: __version__,
+            spans.SERVICE_INSTANCE: str(uuid.uuid4()),
+            spans.PROCESS_PID: os.getpid(),
+            spans.PROCESS_PARENT_PID: os.getppid(),
+            "telemetry.sdk.language": "python",
+            "telemetry.sdk.name": "opentelemetry",
+        }
+    )
+    # Not Resource.create: it asks every installed package for detectors, in every process.
+    return OTELResourceDetector().detect().merge(ours)
+
+
+def _number(variable: str, default: float) -> float:
+    """A variable's value; the default where it is missing or is no number above 0."""
+    try:
+        value = float(os.environ.get(variable, ""))
+    except ValueError:
+        return default
+    return value if 0 < value < 1e9 else default
+
+
+def _timeout_s() -> float:
+    return _number("OTEL_EXPORTER_OTLP_TIMEOUT", _EXPORT_TIMEOUT_S)
+
+
+def _span_exporter(setup: TelemetrySetup, address: str) -> SpanExporter:
+    if setup.protocol == "grpc":
+        _quiet_grpc()
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+
+        return GrpcExporter(endpoint=address, timeout=_timeout_s())
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    return OTLPSpanExporter(endpoint=address, timeout=_timeout_s())
+
+
+def _metric_exporter(setup: TelemetrySetup, address: str) -> MetricExporter:
+    if setup.protocol == "grpc":
+        _quiet_grpc()
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcExporter
+
+        return GrpcExporter(endpoint=address, timeout=_timeout_s())
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
+    return OTLPMetricExporter(endpoint=address, timeout=_timeout_s())
+
+
+def _meter_provider(exporter: MetricExporter, resource: Resource) -> MeterProvider:
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    every_ms = _number("OTEL_METRIC_EXPORT_INTERVAL", _METRICS_EVERY_S * 1000)
+    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=every_ms)
+    return MeterProvider([reader], resource=resource, shutdown_on_exit=False)
+
+
+def _quiet_grpc() -> None:
+    """What gRPC's core would write to stderr by itself comes as a failed export, too."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
+@contextmanager
+def _variables(setup: TelemetrySetup) -> Iterator[None]:
+    """The user's `OTEL_*` variables in the environment while the SDK reads them, and only then: they may hold keys."""
+    before = dict(os.environ)
+    os.environ.update({name: value.reveal() for name, value in setup.variables.items()})
+    try:
+        yield
+    finally:
+        for name in setup.variables:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                os.environ.pop(name, None)
