@@ -13,7 +13,7 @@ IN_FLIGHT = 16
 LATENCY_REQUESTS = 200
 LATENCY_S = 2.0
 OVERHEAD_REQUESTS = 500
-_CHUNKS = ("--chunk-chars", "5")
+CHUNKS = ("--chunk-chars", "5")
 """About 195 chunks an answer of 60 names."""
 
 
@@ -24,7 +24,7 @@ def latency_bound(repeats: int) -> Table:
     for target in TARGETS:
         walls = []
         for _ in range(repeats):
-            with fake_provider("--ttfc", "0.3", "--duration", str(LATENCY_S), *_CHUNKS) as server:
+            with fake_provider("--ttfc", "0.3", "--duration", str(LATENCY_S), *CHUNKS) as server:
                 walls.append(target.run(server.openai_url, LATENCY_REQUESTS, IN_FLIGHT).wall_s)
                 served = [entry for entry in server.ledger() if entry["status"] == 200]
                 if len(served) != LATENCY_REQUESTS:
@@ -40,7 +40,7 @@ def overhead_bound(repeats: int) -> Table:
     for target in TARGETS:
         runs = []
         for _ in range(repeats):
-            with fake_provider(*_CHUNKS) as server:
+            with fake_provider(*CHUNKS) as server:
                 runs.append(target.run(server.openai_url, OVERHEAD_REQUESTS, IN_FLIGHT))
         cpu[target.name] = statistics.median(run.cpu_s for run in runs) / OVERHEAD_REQUESTS * 1000
         table.add(

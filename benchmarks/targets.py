@@ -19,11 +19,13 @@ class BenchTarget(NamedTuple):
         name: As it stands in the tables.
         script: A script called with base URL, requests and requests in flight; None for this project's own command.
         producers: Processes of our own command.
+        trace_endpoint: Where our own command sends its spans, or None.
     """
 
     name: str
     script: str | None = None
     producers: int = 2
+    trace_endpoint: str | None = None
 
     def run(self, base_url: str, requests: int, in_flight: int) -> Measured:
         """Make the requests; the whole command is measured with all its processes."""
@@ -44,6 +46,7 @@ class BenchTarget(NamedTuple):
                 ),
                 *("--producers", str(self.producers), "--concurrency", str(in_flight // self.producers)),
                 *("--iterations", str(requests // self.producers), "--output", folder),
+                *(() if self.trace_endpoint is None else ("--trace-ep", self.trace_endpoint)),
             ]
             environment = {"OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "bench"}
             return _checked(self.name, measured_apart(command, environment))

@@ -27,7 +27,7 @@ from contract.version import __version__
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
     from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
 
 SCOPE = "topic_orchestrator"
 _QUEUE_SPANS = 16_384
@@ -47,9 +47,16 @@ class Telemetry:
         setup: Where they go.
         role: `service.name`.
         on_trouble: Called at most once, from a thread, when spans cannot be delivered.
+        readers: Further readers of the metrics, such as a page for Prometheus.
     """
 
-    def __init__(self, setup: TelemetrySetup, role: str, on_trouble: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        setup: TelemetrySetup,
+        role: str,
+        on_trouble: Callable[[], None] = lambda: None,
+        readers: Sequence[MetricReader] = (),
+    ) -> None:
         self._emitted = _Counter()
         self._meters: MeterProvider | None = None
         self._exporters: list[SpanExporter | MetricExporter] = []
@@ -71,10 +78,13 @@ class Telemetry:
                         max_export_batch_size=_BATCH_SPANS,
                     )
                 )
+            all_readers = list(readers)
             if setup.metrics is not None and role != spans.PRODUCER:
                 reporting = _metric_exporter(setup, setup.metrics.reveal())
                 self._exporters.append(reporting)
-                self._meters = _meter_provider(reporting, resource)
+                all_readers.append(_periodic_reader(reporting))
+            if all_readers:
+                self._meters = _meter_provider(all_readers, resource)
         self.tracer: Tracer = self._traces.get_tracer(SCOPE, __version__)
         self.parent: Context = extract(setup.carrier)
 
@@ -243,13 +253,17 @@ def _metric_exporter(setup: TelemetrySetup, address: str) -> MetricExporter:
     return OTLPMetricExporter(endpoint=address, timeout=_timeout_s())
 
 
-def _meter_provider(exporter: MetricExporter, resource: Resource) -> MeterProvider:
-    from opentelemetry.sdk.metrics import MeterProvider
+def _periodic_reader(exporter: MetricExporter) -> MetricReader:
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
     every_ms = _number("OTEL_METRIC_EXPORT_INTERVAL", _METRICS_EVERY_S * 1000)
-    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=every_ms)
-    return MeterProvider([reader], resource=resource, shutdown_on_exit=False)
+    return PeriodicExportingMetricReader(exporter, export_interval_millis=every_ms)
+
+
+def _meter_provider(readers: Sequence[MetricReader], resource: Resource) -> MeterProvider:
+    from opentelemetry.sdk.metrics import MeterProvider
+
+    return MeterProvider(readers, resource=resource, shutdown_on_exit=False)
 
 
 def _quiet_grpc() -> None:

@@ -16,7 +16,7 @@ import httpx2
 import msgspec
 
 from contract.messages import ProviderSetup, Usage
-from producer.providers.base import Call, Chunk
+from producer.providers.base import Attributes, Call, Chunk, sent_attributes
 from producer.providers.decoding import AnswerDecoder, Piece
 from producer.providers.endpoint import resolve, tls_context
 from producer.providers.sse import Event
@@ -46,6 +46,7 @@ class AnthropicProvider:
     def __init__(self, setup: ProviderSetup) -> None:
         self._setup = setup
         self._endpoint = resolve(setup, OFFICIAL_URL)
+        self.target = self._endpoint.target("chat", "anthropic", "/v1/messages")
         self._translator = Translator(setup.name, self._endpoint.key)
         timeout = httpx2.Timeout(setup.read_timeout_s, connect=setup.connect_timeout_s)
         self._client = anthropic.AsyncAnthropic(
@@ -63,9 +64,15 @@ class AnthropicProvider:
             ),
         )
 
+    def request_attributes(self, call: Call) -> Attributes:
+        """See `base.Provider`. This API takes no seed."""
+        request = request_of(call, self._setup)
+        sent = {**request, **request.get("extra_body", {})}
+        return sent_attributes(sent.get("temperature"))
+
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """See `base.Provider`."""
-        return stream_answer(self._open(call), AnswerDecoder(AnthropicEvents()), self._translator)
+        return stream_answer(self._open(call), AnswerDecoder(AnthropicEvents(), self._endpoint.key), self._translator)
 
     @asynccontextmanager
     async def _open(self, call: Call) -> AsyncIterator[Opened]:
@@ -109,6 +116,8 @@ class _Usage(msgspec.Struct):
 
 class _Message(msgspec.Struct):
     usage: _Usage | None = None
+    id: msgspec.Raw = msgspec.Raw()
+    model: msgspec.Raw = msgspec.Raw()
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -142,8 +151,11 @@ class AnthropicEvents:
             case "content_block_delta":
                 return Piece(delta.text or "" if delta is not None and delta.type == "text_delta" else "")
             case "message_start":
-                self._start = (document.message.usage if document.message else None) or self._start
-                return Piece()
+                message = document.message
+                if message is None:
+                    return Piece()
+                self._start = message.usage or self._start
+                return Piece(response_id=message.id, response_model=message.model)
             case "message_delta":
                 reason = delta.stop_reason if delta is not None else None
                 usage = self._usage(document.usage) if document.usage is not None else None

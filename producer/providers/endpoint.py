@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from contract.errors import AuthFailed, RequestRefused
 from contract.messages import ProviderSetup
+from producer.providers.base import Target
+from producer.providers.error_text import scrub
 
 NO_KEY = "no-key"
 """Sent where no key is set: the SDKs insist on one, servers of one's own do not look at it."""
+
+
+_PORTS = {"http": 80, "https": 443}
+_PATH_CHARS = "/%:;@!$&'()*+,=~[]"
+"""What a path may hold besides letters, digits and `-._`; a `%` stands for itself, as the SDKs take it."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -32,6 +39,26 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Endpoint({self.base_url!r}, official={self.official})"
+
+    def target(self, operation: str, provider: str, path: str) -> Target:
+        """Where requests go, fit for spans.
+
+        User, password, query and fragment are left out, and of the path whatever is the key or looks like one: some
+        gateways want it there.
+
+        Args:
+            operation: `gen_ai.operation.name`.
+            provider: `gen_ai.provider.name`.
+            path: What the SDK appends to the base URL, with a slash at its beginning.
+        """
+        parts = urlsplit(self.base_url)
+        address = parts.hostname or ""
+        host = f"[{address}]" if ":" in address else address
+        if parts.port is not None:
+            host = f"{host}:{parts.port}"
+        full_path = scrub(parts.path.rstrip("/") + path, self.key if self.key != NO_KEY else None)
+        url = f"{parts.scheme}://{host}{quote(full_path, safe=_PATH_CHARS)}"
+        return Target(operation, provider, url, address, parts.port or _PORTS[parts.scheme])
 
 
 def resolve(setup: ProviderSetup, official_url: str) -> Endpoint:

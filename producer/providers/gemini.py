@@ -25,7 +25,7 @@ from google.genai import types
 
 from contract.errors import BadResponse, RequestRefused
 from contract.messages import ProviderSetup, Usage
-from producer.providers.base import Call, Chunk
+from producer.providers.base import Attributes, Call, Chunk, sent_attributes
 from producer.providers.decoding import AnswerDecoder, Piece
 from producer.providers.endpoint import resolve
 from producer.providers.sse import Event
@@ -34,8 +34,10 @@ from producer.providers.stream import Opened, stream_answer
 from producer.providers.translate import Translator
 
 OFFICIAL_URL = "https://generativelanguage.googleapis.com"
+OFFICIAL_API_VERSION = "v1"
+"""The SDK's own default, told to it all the same, so that no environment variable of its own sets another."""
 CUSTOM_API_VERSION = "v1beta"
-"""What servers other than Google's know; the SDK's own default is `v1`."""
+"""What servers other than Google's know."""
 
 _FINISH = {
     "STOP": "stop",
@@ -82,13 +84,21 @@ class GeminiProvider:
     def __init__(self, setup: ProviderSetup) -> None:
         self._setup = setup
         self._endpoint = resolve(setup, OFFICIAL_URL)
+        default_version = OFFICIAL_API_VERSION if self._endpoint.official else CUSTOM_API_VERSION
+        self._api_version = setup.options.get("api_version") or default_version
+        path = f"/{self._api_version}/{_resource(setup.model)}:streamGenerateContent"
+        self.target = self._endpoint.target("generate_content", "gcp.gemini", path)
         self._translator = Translator(setup.name, self._endpoint.key)
         self._session: aiohttp.ClientSession | None = None
         self._client: genai.Client | None = None
 
+    def request_attributes(self, call: Call) -> Attributes:
+        """See `base.Provider`. No seed is sent, and a thinking budget is no level."""
+        return attributes_of(self._setup)
+
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """See `base.Provider`."""
-        return stream_answer(self._open(call), AnswerDecoder(GeminiEvents()), self._translator)
+        return stream_answer(self._open(call), AnswerDecoder(GeminiEvents(), self._endpoint.key), self._translator)
 
     def _connected(self) -> genai.Client:
         """The client; made at the first call, because an aiohttp session belongs to a running loop."""
@@ -104,13 +114,12 @@ class GeminiProvider:
                 trace_configs=[trace],
                 middlewares=(_take,),
             )
-            api_version = self._setup.options.get("api_version") or (None if endpoint.official else CUSTOM_API_VERSION)
             self._client = genai.Client(
                 vertexai=False,
                 api_key=endpoint.key,
                 http_options=types.HttpOptions(
                     base_url=endpoint.base_url,
-                    api_version=api_version,
+                    api_version=self._api_version,
                     aiohttp_client=self._session,
                     # Without options of ours the SDK sleeps up to 10 s and tries again when it cannot connect.
                     retry_options=types.HttpRetryOptions(attempts=1),
@@ -185,26 +194,48 @@ async def _reads(response: aiohttp.ClientResponse, read_timeout_s: float) -> Asy
 
 
 def config_of(call: Call, setup: ProviderSetup) -> types.GenerateContentConfig:
-    """The SDK's configuration for a call.
-
-    Flash models are told not to think unless `thinking_budget` says otherwise: listing needs none, and it is paid.
-    """
-    options = setup.options
-    thinking = None
-    if options.get("thinking_budget") is not None:
-        thinking = types.ThinkingConfig(thinking_budget=options["thinking_budget"])
-    elif _NO_BUDGET.match(setup.model):
-        thinking = types.ThinkingConfig(thinking_budget=0)
-    elif _MINIMAL_LEVEL.match(setup.model):
-        thinking = types.ThinkingConfig(thinking_level=types.ThinkingLevel.MINIMAL)
+    """The SDK's configuration for a call."""
     return types.GenerateContentConfig(
         system_instruction=call.system or None,
         max_output_tokens=call.max_output_tokens,
-        temperature=options.get("temperature"),
-        thinking_config=thinking,
+        temperature=setup.options.get("temperature"),
+        thinking_config=_thinking(setup),
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
         automatic_continuation=False,
     )
+
+
+def _thinking(setup: ProviderSetup) -> types.ThinkingConfig | None:
+    """Flash models are told not to think, as listing needs none and it is paid, unless `thinking_budget` is set."""
+    budget = setup.options.get("thinking_budget")
+    if budget is not None:
+        return types.ThinkingConfig(thinking_budget=budget)
+    if _NO_BUDGET.match(setup.model):
+        return types.ThinkingConfig(thinking_budget=0)
+    if _MINIMAL_LEVEL.match(setup.model):
+        return types.ThinkingConfig(thinking_level=types.ThinkingLevel.MINIMAL)
+    return None
+
+
+def attributes_of(setup: ProviderSetup) -> Attributes:
+    """Temperature and reasoning level of the requests, `extra_body` included, which has the last word."""
+    thinking = _thinking(setup)
+    level = thinking.thinking_level if thinking is not None else None
+    sent: dict[str, Any] = {
+        "temperature": setup.options.get("temperature"),
+        "thinkingConfig": {"thinkingLevel": level.value if level is not None else None},
+    }
+    extra = (setup.options.get("extra_body") or {}).get("generationConfig")
+    if isinstance(extra, dict):
+        sent |= extra
+    told = sent["thinkingConfig"]
+    word = told.get("thinkingLevel") if isinstance(told, dict) else None
+    return sent_attributes(sent["temperature"], word.lower() if isinstance(word, str) else None)
+
+
+def _resource(model: str) -> str:
+    """A model's name as the SDK puts it into the address."""
+    return model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
 
 
 class _Usage(msgspec.Struct, rename="camel", gc=False):
@@ -247,6 +278,8 @@ class _Document(msgspec.Struct, rename="camel"):
     usage_metadata: _Usage | None = None
     prompt_feedback: _Feedback | None = None
     error: Any = None
+    response_id: msgspec.Raw = msgspec.Raw()
+    model_version: msgspec.Raw = msgspec.Raw()
 
 
 _documents = msgspec.json.Decoder(_Document)
@@ -266,7 +299,10 @@ class GeminiEvents:
             parts = (candidate.content.parts if candidate.content is not None else None) or ()
             text = "".join(part.text for part in parts if part.text and not part.thought)
             reason = candidate.finish_reason
-            return Piece(text, _FINISH.get(reason, reason.lower()) if reason else None, usage)
-        if document.prompt_feedback is not None and document.prompt_feedback.block_reason:
-            return Piece(finish_reason="content_filter", usage=usage)
-        return Piece(usage=usage) if usage is not None else None
+            finish = _FINISH.get(reason, reason.lower()) if reason else None
+            return Piece(text, finish, usage, False, document.response_id, document.model_version)
+        blocked = document.prompt_feedback is not None and document.prompt_feedback.block_reason
+        if not blocked and usage is None:
+            return None
+        finish = "content_filter" if blocked else None
+        return Piece("", finish, usage, False, document.response_id, document.model_version)

@@ -18,7 +18,7 @@ import openai.resources.chat.chat
 import openai.resources.chat.completions.completions
 
 from contract.messages import ProviderSetup, Usage
-from producer.providers.base import Call, Chunk
+from producer.providers.base import Attributes, Call, Chunk, sent_attributes
 from producer.providers.decoding import AnswerDecoder, Piece
 from producer.providers.endpoint import resolve, tls_context
 from producer.providers.sse import Event
@@ -50,6 +50,7 @@ class OpenAIProvider:
     def __init__(self, setup: ProviderSetup) -> None:
         self._setup = setup
         self._endpoint = resolve(setup, OFFICIAL_URL)
+        self.target = self._endpoint.target("chat", "openai", "/chat/completions")
         self._translator = Translator(setup.name, self._endpoint.key)
         timeout = httpx2.Timeout(setup.read_timeout_s, connect=setup.connect_timeout_s)
         self._client = openai.AsyncOpenAI(
@@ -65,9 +66,15 @@ class OpenAIProvider:
             ),
         )
 
+    def request_attributes(self, call: Call) -> Attributes:
+        """See `base.Provider`."""
+        request = request_of(call, self._setup, official=self._endpoint.official)
+        sent = {**request, **request["extra_body"]}
+        return sent_attributes(sent.get("temperature"), sent.get("reasoning_effort"), sent.get("seed"))
+
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """See `base.Provider`."""
-        return stream_answer(self._open(call), AnswerDecoder(OpenAIEvents()), self._translator)
+        return stream_answer(self._open(call), AnswerDecoder(OpenAIEvents(), self._endpoint.key), self._translator)
 
     @asynccontextmanager
     async def _open(self, call: Call) -> AsyncIterator[Opened]:
@@ -145,6 +152,8 @@ class _Document(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     error: Any = None
+    id: msgspec.Raw = msgspec.Raw()
+    model: msgspec.Raw = msgspec.Raw()
 
 
 _documents = msgspec.json.Decoder(_Document)
@@ -166,5 +175,7 @@ class OpenAIEvents:
         if document.choices:
             choice = document.choices[0]
             text = choice.delta.content if choice.delta is not None else None
-            return Piece(text or "", choice.finish_reason or None, usage)
-        return Piece(usage=usage) if document.choices is not None else None
+            return Piece(text or "", choice.finish_reason or None, usage, False, document.id, document.model)
+        if document.choices is None:
+            return None
+        return Piece(usage=usage, response_id=document.id, response_model=document.model)

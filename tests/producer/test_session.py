@@ -21,7 +21,7 @@ from contract.messages import (
     ToProducer,
     Usage,
 )
-from producer.providers.base import Call, Chunk
+from producer.providers.base import Attributes, Call, Chunk, Target
 from producer.session import Session
 
 _SETUP = ProviderSetup("test:x", "simulated", "x")
@@ -66,9 +66,13 @@ class ScriptedProvider:
     """Yields what its script says; an exception in the script is raised, an event is waited for."""
 
     def __init__(self, *script: Chunk | Exception | asyncio.Event) -> None:
+        self.target = Target("chat", "test")
         self.script = script
         self.calls: list[Call] = []
         self.stopped_early = 0
+
+    def request_attributes(self, call: Call) -> Attributes:
+        return {}
 
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:
         self.calls.append(call)

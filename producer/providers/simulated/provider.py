@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from contract.errors import Overloaded, ProviderError, ProviderTimeout, RateLimited, StreamTruncated
 from contract.messages import ProviderSetup, Usage
-from producer.providers.base import Call, Chunk
+from producer.providers.base import Attributes, Call, Chunk, Target, sent_attributes
 from producer.providers.simulated.answer import answer_seed, make_answer, tokens_of
 from producer.providers.simulated.options import FAULT_RATES, parse_options, with_mess
 from producer.providers.simulated.pacing import Pace
@@ -42,11 +42,16 @@ class SimulatedProvider:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self.target = Target("chat", "simulated")
         self._setup = setup
         self._options = with_mess(parse_options(setup.options))
         self._clock = clock
         self._sleep = sleep
         self._failures: Counter[int] = Counter()
+
+    def request_attributes(self, call: Call) -> Attributes:
+        """See `Provider`. This model knows nothing but a seed."""
+        return sent_attributes(seed=call.seed)
 
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Answer a call; see `Provider.stream`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from contract.errors import (
@@ -19,11 +20,14 @@ from contract.errors import (
     RequestRefused,
     StreamTruncated,
 )
-from contract.messages import Usage
+from contract.messages import Secret, Usage
 from producer.providers.base import Call
 from producer.providers.factory import make_provider
 from tester.fake_provider import FakeProvider, Fault, FaultKind, unused_port
 from tests.producer.providers.conftest import CALL, KEY, MODELS, UNIVERSE, World, ask, base_url_of, setup_for
+
+RESPONSE_IDS = {"openai": "chatcmpl-fake", "anthropic": "msg_fake", "gemini": "fake"}
+"""What the fake provider calls its answers."""
 
 
 def test_answer_is_what_was_sent(world: World) -> None:
@@ -44,6 +48,63 @@ def test_request_carries_the_call(world: World) -> None:
     assert entry.max_tokens == CALL.max_output_tokens
     assert entry.key != ""
     assert KEY not in str(entry)
+
+
+def test_answer_is_named(world: World) -> None:
+    """Id and model of the answer are told once."""
+    chunks = world.outcome().chunks
+    names = [(chunk.response_id, chunk.response_model) for chunk in chunks if chunk.response_id is not None]
+    assert names == [(RESPONSE_IDS[world.api], MODELS[world.api])]
+    assert [chunk for chunk in chunks if chunk.response_model is not None] == [chunks[0]]
+
+
+def test_answer_is_not_named_by_the_key(world: World) -> None:
+    """A server that repeats the key as its model's name does not get it into a span."""
+    setup = setup_for(world.api, base_url_of(world.fake, world.api), api_key=Secret("the-secret"))
+
+    async def scenario() -> None:
+        provider = make_provider(msgspec.structs.replace(setup, model="m-the-secret"))
+        outcome = await ask(provider)
+        await provider.close()
+        assert outcome.error is None
+        assert [chunk.response_model for chunk in outcome.chunks if chunk.response_model] == ["m-[key]"]
+
+    world.run(scenario())
+
+
+def test_target_is_where_the_request_goes(world: World) -> None:
+    """What spans are told of the address is what the server saw."""
+    world.outcome()
+    target = world.provider.target
+    assert target.url == world.fake.url + world.last.path.partition("?")[0]
+    assert f"http://{target.address}:{target.port}" == world.fake.url
+
+
+@pytest.mark.parametrize("path", ["/gateway/v1/", "/a b/café", "/a%20b//c=d"])
+def test_target_spells_the_path_as_the_sdk_does(world: World, path: str) -> None:
+    """Prefixes with unusual characters and unusual names of models are told as they are sent."""
+    requests: list[str] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        requests.append(head.split(b" ", 2)[1].decode())
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def scenario() -> str | None:
+        server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+        async with server:
+            base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            setup = setup_for(world.api, base_url + path)
+            provider = make_provider(msgspec.structs.replace(setup, model="models/café x:y@1"))
+            await ask(provider)
+            await provider.close()
+        assert provider.target.url is not None
+        return provider.target.url.removeprefix(base_url)
+
+    target_path = world.run(scenario())
+    assert [request.partition("?")[0] for request in requests] == [target_path]
 
 
 def test_answer_at_its_limit_says_length(world: World) -> None:

@@ -14,7 +14,7 @@ from contract.errors import BadResponse, Overloaded, ProviderError, QuotaExhaust
 from contract.messages import Usage
 from producer.providers.anthropic import AnthropicEvents
 from producer.providers.base import Chunk
-from producer.providers.decoding import AnswerDecoder, EventDecoder
+from producer.providers.decoding import MAX_NAME_CHARS, AnswerDecoder, EventDecoder
 from producer.providers.gemini import GeminiEvents
 from producer.providers.openai import OpenAIEvents
 
@@ -50,6 +50,21 @@ def read(events: EventDecoder, stream: bytes) -> tuple[list[Chunk], AnswerDecode
     decoder = AnswerDecoder(events)
     chunks = [decoder.feed(stream), decoder.close("text/event-stream")]
     return [chunk for chunk in chunks if chunk is not None], decoder
+
+
+def named_openai(response_id: Any, model: Any) -> dict[str, Any]:
+    """An event of OpenAI's that tells id and model, and no text."""
+    return {"id": response_id, "model": model, **openai()}
+
+
+def named_anthropic(response_id: Any, model: Any) -> dict[str, Any]:
+    """Anthropic's first event."""
+    return {"type": "message_start", "message": {"id": response_id, "model": model}}
+
+
+def named_gemini(response_id: Any, model: Any) -> dict[str, Any]:
+    """An event of Gemini's that tells id and model, and no text."""
+    return {"responseId": response_id, "modelVersion": model, **gemini()}
 
 
 USAGE_OPENAI = {
@@ -158,6 +173,38 @@ WHOLE = [
         Chunk("a", "language", None),
         id="gemini's own word",
     ),
+    pytest.param(
+        OpenAIEvents,
+        sse(
+            {"id": "", "model": "", "choices": []},
+            named_openai("chatcmpl-1", "gpt-x-2026"),
+            openai("a", id="chatcmpl-1", model="gpt-x-2026"),
+            openai("b", "stop", id="another", model="another"),
+        ),
+        Chunk("ab", "stop", None, "chatcmpl-1", "gpt-x-2026"),
+        id="openai names answer and model",
+    ),
+    pytest.param(
+        AnthropicEvents,
+        sse(named_anthropic("msg_1", "claude-x-2026"), anthropic("a"), anthropic_end("end_turn", output_tokens=1)),
+        Chunk("a", "stop", Usage(0, 1), "msg_1", "claude-x-2026"),
+        id="anthropic names answer and model",
+    ),
+    pytest.param(
+        GeminiEvents,
+        sse(
+            gemini({"text": "a"}, responseId="r1"),
+            gemini({"text": "b"}, finish="STOP", responseId="r1", modelVersion="gemini-x-001"),
+        ),
+        Chunk("ab", "stop", None, "r1", "gemini-x-001"),
+        id="gemini names answer and model, one after the other",
+    ),
+    pytest.param(
+        GeminiEvents,
+        sse({"promptFeedback": {"blockReason": "SAFETY"}, "responseId": "r1", "modelVersion": "gemini-x-001"}),
+        Chunk("", "content_filter", None, "r1", "gemini-x-001"),
+        id="gemini names what it blocks",
+    ),
 ]
 
 
@@ -184,6 +231,9 @@ def test_no_split_changes_the_answer(data: st.DataObject) -> None:
     usages = [chunk.usage for chunk in chunks if chunk and chunk.usage]
     assert usages[-1:] == ([expected.usage] if expected.usage else [])
     assert len(usages) <= 1
+    for name in ("response_id", "response_model"):
+        told = [getattr(chunk, name) for chunk in chunks if chunk and getattr(chunk, name) is not None]
+        assert told == ([getattr(expected, name)] if getattr(expected, name) is not None else [])
 
 
 @pytest.mark.parametrize(("events", "stream", "chunk"), WHOLE)
@@ -231,3 +281,70 @@ def test_broken_answers(
     assert type(decoder.failure) is expected
     assert "".join(chunk.text for chunk in chunks) == text
     assert not decoder.finished
+
+
+NAMING = [
+    pytest.param(OpenAIEvents, named_openai, sse(openai("a", "stop")), id="openai"),
+    pytest.param(
+        AnthropicEvents,
+        named_anthropic,
+        sse(anthropic("a"), anthropic_end("end_turn")),
+        id="anthropic",
+    ),
+    pytest.param(GeminiEvents, named_gemini, sse(gemini({"text": "a"}, finish="STOP")), id="gemini"),
+]
+Named = Callable[[Any, Any], dict[str, Any]]
+
+
+@pytest.mark.parametrize(("events", "named", "rest"), NAMING)
+def test_names_come_before_the_text(events: Callable[[], EventDecoder], named: Named, rest: bytes) -> None:
+    """Id and model are given when they are told, so that an answer that never comes has them, and not again."""
+    decoder = AnswerDecoder(events())
+    assert decoder.feed(sse(named("r", "m"))) == Chunk(response_id="r", response_model="m")
+    assert decoder.feed(sse(named("r", "m"))) is None
+    chunk = decoder.feed(rest)
+    assert chunk is not None
+    assert (chunk.text, chunk.response_id, chunk.response_model) == ("a", None, None)
+
+
+NAMES = [
+    ("r-1", "r-1"),
+    ("é" * MAX_NAME_CHARS, "é" * MAX_NAME_CHARS),
+    ("r" * 1_000_000, "r" * (MAX_NAME_CHARS - 1) + "…"),
+    ("r\x00\x1b[2J\n1", "r[2J 1"),
+    ("r the-secret-key", "r [key]"),
+    ("\x00", None),
+    ("", None),
+    (None, None),
+    (7, None),
+    (True, None),
+    (["r"], None),
+    ({"r": {"r": 1}}, None),
+]
+
+
+@pytest.mark.parametrize(("events", "named", "rest"), NAMING)
+@pytest.mark.parametrize(("told", "expected"), NAMES, ids=[repr(told)[:20] for told, _ in NAMES])
+def test_names_are_not_trusted(
+    events: Callable[[], EventDecoder], named: Named, rest: bytes, told: Any, expected: str | None
+) -> None:
+    """Names are cut, made printable and freed of the key; what is no text is none, and does no harm to the answer."""
+    for response_id, model in [(told, "m"), ("r", told)]:
+        decoder = AnswerDecoder(events(), "the-secret-key")
+        chunk = decoder.feed(sse(named(response_id, model)) + rest)
+        assert chunk is not None
+        names = ("r" if model is told else expected, expected if model is told else "m")
+        assert (chunk.text, chunk.finish_reason, chunk.response_id, chunk.response_model) == ("a", "stop", *names)
+
+
+@pytest.mark.parametrize(("events", "named", "rest"), NAMING)
+@pytest.mark.parametrize("told", [b"1e999", b'"\xff"', b"1" * 6000])
+def test_names_that_no_decoder_takes(
+    events: Callable[[], EventDecoder], named: Named, rest: bytes, told: bytes
+) -> None:
+    """A number out of range or bytes that are not UTF-8 in the place of a name do not break the answer."""
+    decoder = AnswerDecoder(events())
+    chunk = decoder.feed(sse(named("r", "m")).replace(b'"r"', told) + rest)
+    assert decoder.failure is None
+    assert chunk is not None
+    assert (chunk.text, chunk.response_id, chunk.response_model) == ("a", None, "m")

@@ -6,6 +6,7 @@ import pytest
 
 from contract.errors import AuthFailed, RequestRefused
 from contract.messages import ProviderSetup, Secret
+from producer.providers.base import Target
 from producer.providers.endpoint import NO_KEY, resolve
 
 OFFICIAL = "https://api.example.com/v1"
@@ -55,3 +56,33 @@ def test_keys_are_trimmed_hidden_and_replaced() -> None:
     assert endpoint.key == "secret-key"
     assert "secret" not in repr(endpoint)
     assert resolve(setup(), OFFICIAL).key == NO_KEY
+
+
+TARGETS = [
+    (None, "https://api.example.com/v1/p", "api.example.com", 443),
+    ("http://localhost/", "http://localhost/p", "localhost", 80),
+    ("http://localhost:8080/v1/", "http://localhost:8080/v1/p", "localhost", 8080),
+    ("https://API.Example.com:443/v1", "https://api.example.com:443/v1/p", "api.example.com", 443),
+    ("http://[::1]:8080/v1", "http://[::1]:8080/v1/p", "::1", 8080),
+    ("http://[::1]", "http://[::1]/p", "::1", 80),
+    ("http://host/a b/café/a%20b", "http://host/a%20b/caf%C3%A9/a%20b/p", "host", 80),
+    ("https://user:the-password@host/v1", "https://host/v1/p", "host", 443),
+    ("https://the-secret-key@host:8443", "https://host:8443/p", "host", 8443),
+    ("https://user:p@ss@host/v1", "https://host/v1/p", "host", 443),
+    ("https://host/v1?key=the-secret-key", "https://host/v1/p", "host", 443),
+    ("https://host/v1/?api-version=1&key=other#part", "https://host/v1/p", "host", 443),
+    ("https://host/the-secret-key/v1", "https://host/[key]/v1/p", "host", 443),
+    ("https://host/sk-another-key/v1", "https://host/[key]/v1/p", "host", 443),
+]
+
+
+@pytest.mark.parametrize(("base_url", "url", "address", "port"), TARGETS)
+def test_targets(base_url: str | None, url: str, address: str, port: int) -> None:
+    """Spans are told the whole address of the request, with no user, password, query or key in it."""
+    target = resolve(setup(base_url, "the-secret-key"), OFFICIAL).target("chat", "vendor", "/p")
+    assert target == Target("chat", "vendor", url, address, port)
+
+
+def test_placeholder_for_no_key_is_no_secret() -> None:
+    """Without a key nothing in a path is taken for one."""
+    assert resolve(setup(f"http://host/{NO_KEY}"), OFFICIAL).target("chat", "v", "/p").url == f"http://host/{NO_KEY}/p"

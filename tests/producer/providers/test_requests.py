@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from contract import spans
 from contract.messages import ProviderSetup
 from producer.providers import anthropic, gemini, openai
 from producer.providers.base import Call
+from producer.providers.factory import make_provider
 
 CALL = Call(system="S", prompt="P", max_output_tokens=99, seed=5)
 HOT = {"temperature": 1.0}
@@ -88,3 +90,72 @@ def test_gemini_thinking(model: str, options: dict[str, Any], budget: int | None
     assert (thinking.thinking_level.value if thinking and thinking.thinking_level else None) == level
     assert config.max_output_tokens == 99
     assert config.system_instruction == "S"
+
+
+TEMPERATURE, LEVEL, SEED = spans.GEN_AI_TEMPERATURE, spans.GEN_AI_REASONING_LEVEL, spans.GEN_AI_SEED
+API = Literal["openai", "anthropic", "gemini", "simulated"]
+LOCAL = "http://127.0.0.1:9"
+
+
+def generation(**fields: Any) -> dict[str, Any]:
+    """An `extra_body` of Gemini's."""
+    return {"extra_body": {"generationConfig": fields}}
+
+
+@pytest.mark.parametrize(
+    ("api", "model", "base_url", "options", "expected"),
+    [
+        ("openai", "gpt-4.1-mini", None, HOT, {TEMPERATURE: 1.0, SEED: 5}),
+        ("openai", "gpt-5-mini", None, HOT, {LEVEL: "minimal", SEED: 5}),
+        ("openai", "gpt-5-mini", LOCAL, HOT, {TEMPERATURE: 1.0, SEED: 5}),
+        ("openai", "o4-mini", None, {"reasoning_effort": "high"}, {LEVEL: "high", SEED: 5}),
+        ("openai", "m", LOCAL, {"temperature": 1, "extra_body": {"temperature": 0, "seed": 6}},
+         {TEMPERATURE: 0.0, SEED: 6}),
+        ("openai", "m", LOCAL, {"temperature": "hot", "reasoning_effort": 7}, {SEED: 5}),
+        ("anthropic", "c", None, {}, {}),
+        ("anthropic", "c", None, HOT, {TEMPERATURE: 1.0}),
+        ("anthropic", "c", None, {"extra_body": {"temperature": 0.5}}, {TEMPERATURE: 0.5}),
+        ("anthropic", "c", None, {"temperature": True}, {}),
+        ("gemini", "gemini-2.5-flash", None, HOT, {TEMPERATURE: 1.0}),
+        ("gemini", "gemini-3.8-flash", None, {}, {LEVEL: "minimal"}),
+        ("gemini", "gemini-3.8-flash", None, {"thinking_budget": 512}, {}),
+        ("gemini", "gemini-3.8-flash", None, generation(temperature=0.5, thinkingConfig={"thinkingLevel": "HIGH"}),
+         {TEMPERATURE: 0.5, LEVEL: "high"}),
+        ("gemini", "gemini-3.8-flash", None, generation(thinkingConfig=7), {}),
+        ("gemini", "gemini-3.8-flash", None, {"extra_body": {"generationConfig": 7}}, {LEVEL: "minimal"}),
+        ("simulated", "s", None, {}, {SEED: 5}),
+    ],
+)  # fmt: skip
+def test_request_attributes(
+    api: API, model: str, base_url: str | None, options: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    """Spans are told what is sent: not what was dropped for the model, nor what the user got wrong."""
+    attributes = make_provider(ProviderSetup("p", api, model, base_url, options=options)).request_attributes(CALL)
+    assert attributes == expected
+    assert {name: type(value) for name, value in attributes.items()} == {n: type(v) for n, v in expected.items()}
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic", "gemini", "simulated"])
+def test_no_seed_is_none(api: API) -> None:
+    """A call without a seed has none among its attributes."""
+    provider = make_provider(ProviderSetup("p", api, "m", options={}))
+    assert provider.request_attributes(Call("S", "P", 9)) == {}
+
+
+@pytest.mark.parametrize(
+    ("api", "model", "options", "expected"),
+    [
+        ("openai", "m", {}, ("chat", "openai", "https://api.openai.com/v1/chat/completions")),
+        ("anthropic", "m", {}, ("chat", "anthropic", "https://api.anthropic.com/v1/messages")),
+        ("gemini", "m", {},
+         ("generate_content", "gcp.gemini", f"{gemini.OFFICIAL_URL}/v1/models/m:streamGenerateContent")),
+        ("gemini", "tunedModels/m", {"api_version": "v9"},
+         ("generate_content", "gcp.gemini", f"{gemini.OFFICIAL_URL}/v9/tunedModels/m:streamGenerateContent")),
+        ("simulated", "m", {}, ("chat", "simulated", None)),
+    ],
+)  # fmt: skip
+def test_targets_of_the_vendors(api: API, model: str, options: dict[str, Any], expected: tuple[str, ...]) -> None:
+    """Each adapter tells its operation, its provider and the vendor's own address, the simulated one no address."""
+    target = make_provider(ProviderSetup("p", api, model, options=options)).target
+    assert (target.operation, target.provider, target.url) == expected
+    assert (target.address is None, target.port) == ((True, None) if target.url is None else (False, 443))
