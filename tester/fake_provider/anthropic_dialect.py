@@ -49,7 +49,7 @@ class AnthropicDialect:
     def opening(self, asked: Asked, thoughts: str) -> bytes:
         """`message_start` with the input's usage, a thinking block if there is one, the text block's start, `ping`."""
         message: dict[str, Any] = {
-            "id": "msg_fake",
+            "id": asked.response_id,
             "type": "message",
             "role": "assistant",
             "model": asked.model,

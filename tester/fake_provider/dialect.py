@@ -42,6 +42,7 @@ class Asked(msgspec.Struct, frozen=True):
         key: The key it came with, or empty.
         wants_usage: Whether usage is to be reported.
         body: The request's document.
+        response_id: Name that the answer gives itself; unique to it.
     """
 
     model: str
@@ -51,6 +52,7 @@ class Asked(msgspec.Struct, frozen=True):
     key: str
     wants_usage: bool
     body: dict[str, Any]
+    response_id: str = ""
 
     @property
     def input_tokens(self) -> int:

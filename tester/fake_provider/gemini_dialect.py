@@ -64,7 +64,7 @@ class GeminiDialect:
             "candidates": [candidate],
             "usageMetadata": usage or base,
             "modelVersion": asked.model,
-            "responseId": "fake",
+            "responseId": asked.response_id,
         }
         return event(document, newline=_NEWLINE)
 

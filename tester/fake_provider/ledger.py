@@ -36,6 +36,7 @@ class Entry(msgspec.Struct):
         started_at: Seconds of the monotonic clock when the request was complete.
         ended_at: ... when the answer's last byte was handed to the socket or the client had left; 0 while open.
         disconnected: Whether the client left before the end.
+        response_id: Name that the answer gives itself.
     """
 
     api: str
@@ -56,6 +57,7 @@ class Entry(msgspec.Struct):
     finish_reason: str = ""
     ended_at: float = 0.0
     disconnected: bool = False
+    response_id: str = ""
 
 
 class Ledger(msgspec.Struct):

@@ -41,7 +41,7 @@ class OpenAIDialect:
 
     def _chunk(self, asked: Asked, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
         document: dict[str, Any] = {
-            "id": "chatcmpl-fake",
+            "id": asked.response_id,
             "object": "chat.completion.chunk",
             "created": _CREATED,
             "model": asked.model,

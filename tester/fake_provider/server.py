@@ -188,6 +188,8 @@ class FakeProvider:
             return http.whole(404, b'{"error":"not found"}')
         try:
             asked = dialect.read(request.path, request.headers, _body.decode(request.body))
+            number = len(self.ledger.entries) + 1
+            asked = msgspec.structs.replace(asked, response_id=f"response-{self.port}-{number}")
         except (ValueError, TypeError, AttributeError) as error:
             asked = Asked("", "", "", None, "", wants_usage=False, body={})
             script = refusal(dialect, 400, None, str(error), {})
@@ -222,6 +224,7 @@ class FakeProvider:
             prompt=asked.prompt,
             max_tokens=asked.max_tokens,
             body=asked.body,
+            response_id=asked.response_id,
             started_at=time.monotonic(),
             fault=fault.kind.value if fault else "",
         )
