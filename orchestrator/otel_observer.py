@@ -61,6 +61,7 @@ class OtelObserver(RunObserver):
         self._process_windows: dict[tuple[int, int, str], _ProcessWindow] = {}
         self._write_window: _WriteWindow | None = None
         self._began_ns = 0
+        self._next_close_ns = 0
         self._metering = Metering(self._telemetry.meter)
         self._start(spans.PROCESS_STARTED, {spans.PROCESS_ROLE: spans.ORCHESTRATOR}).end()
         self._telemetry.flush_soon()
@@ -269,7 +270,11 @@ class OtelObserver(RunObserver):
         self._close_windows()
 
     def _close_windows(self, *, everything: bool = False) -> None:
-        due = time.time_ns() - self._window_ns
+        now = time.time_ns()
+        if now < self._next_close_ns and not everything:
+            return
+        self._next_close_ns = now + self._window_ns // 4
+        due = now - self._window_ns
         for key, window in list(self._process_windows.items()):
             if everything or window.began_ns < due:
                 self._process_windows.pop(key).end()

@@ -189,7 +189,7 @@ class FakeProvider:
         try:
             asked = dialect.read(request.path, request.headers, _body.decode(request.body))
             number = len(self.ledger.entries) + 1
-            asked = msgspec.structs.replace(asked, response_id=f"response-{self.port}-{number}")
+            asked = msgspec.structs.replace(asked, response_id=f"{dialect.api}-{self._seed}-{number}")
         except (ValueError, TypeError, AttributeError) as error:
             asked = Asked("", "", "", None, "", wants_usage=False, body={})
             script = refusal(dialect, 400, None, str(error), {})
