@@ -35,6 +35,9 @@ class RunObserver:
     def built(self, run: Run) -> None:
         """The run is about to begin."""
 
+    def ending(self) -> None:
+        """The producers are about to be asked to end."""
+
     def spawning(self, producer: int, generation: int) -> TelemetrySetup | None:
         """A producer process is being started; what it is to do about telemetry."""
         return None

@@ -26,8 +26,9 @@ from telemetry.sdk import Telemetry, carrier_of, links_to
 
 log = logging.getLogger("orchestrator")
 
-_SHUT_DOWN_S = 0.8
-"""With what producers may take this stays under the 2 s that a dead collector may cost at the end."""
+_SHUT_DOWN_S = 1.9
+"""From the producers' being asked to end; a dead collector may cost 2 s at the end of a run, over all its processes."""
+_LEAST_S = 0.3
 
 
 class OtelObserver(RunObserver):
@@ -62,6 +63,7 @@ class OtelObserver(RunObserver):
         self._write_window: _WriteWindow | None = None
         self._began_ns = 0
         self._next_close_ns = 0
+        self._ending: float | None = None
         self._metering = Metering(self._telemetry.meter)
         self._start(spans.PROCESS_STARTED, {spans.PROCESS_ROLE: spans.ORCHESTRATOR}).end()
         self._telemetry.flush_soon()
@@ -77,6 +79,10 @@ class OtelObserver(RunObserver):
         self._span.set_attribute(spans.PROVIDERS, list(run.router.states))
         self._metering.watch(run)
 
+    def ending(self) -> None:
+        """See `RunObserver`."""
+        self._ending = time.monotonic()
+
     def close(self, error: BaseException | None) -> None:
         """End the run's span and deliver the rest, for a bounded time.
 
@@ -89,7 +95,8 @@ class OtelObserver(RunObserver):
         self._describe_result(error)
         self._span.set_attribute(spans.SPANS_EMITTED, self._telemetry.emitted + 1)
         self._span.end()
-        self._telemetry.shut_down(_SHUT_DOWN_S)
+        taken_s = 0.0 if self._ending is None else time.monotonic() - self._ending
+        self._telemetry.shut_down(max(_LEAST_S, _SHUT_DOWN_S - taken_s))
         show_trace_ids(None)
 
     def _describe_result(self, error: BaseException | None) -> None:

@@ -142,6 +142,7 @@ class Run:
 
     def _end(self) -> None:
         self._take_last_words()
+        self._observer.ending()
         self.supervisor.shut_down()
         self.stop_reason = self.stop_reason or StopReason.CLOSED
         try:

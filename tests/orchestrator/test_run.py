@@ -25,6 +25,7 @@ from orchestrator.dedup.identity import Identity
 from orchestrator.events import ItemFound, OrderEnded, ProducerDied, ProviderDisabled, RunEvent, StopReason
 from orchestrator.filesystem import MemoryFileSystem
 from orchestrator.limits import DRY_RESPONSES
+from orchestrator.observer import UNOBSERVED, RunObserver
 from orchestrator.pricing import FlatPrice, Price
 from orchestrator.processes.communicator import MemoryCommunicator, MemoryEndpoint
 from orchestrator.processes.process_manager import ThreadProcessManager
@@ -98,6 +99,7 @@ def build(
     filesystem: MemoryFileSystem | None = None,
     specs: tuple[ProviderSpec, ...] = (spec(),),
     price: Price | None = None,
+    observer: RunObserver = UNOBSERVED,
     **settings: object,
 ) -> Run:
     """A run over memory."""
@@ -111,10 +113,10 @@ def build(
         max_items=made.max_attributes,
     )
     supervisor = Supervisor(
-        made.producers, [one.setup for one in specs], "info", communicator, ThreadProcessManager(answers)
+        made.producers, [one.setup for one in specs], "info", communicator, ThreadProcessManager(answers), observer
     )
     prices: dict[str, Price | None] = {one.name: price or FlatPrice(0, 0) for one in specs}
-    return Run(made, specs, prices, store, supervisor, communicator.wake)
+    return Run(made, specs, prices, store, supervisor, communicator.wake, observer)
 
 
 def attributes(filesystem: MemoryFileSystem) -> bytes:
