@@ -143,10 +143,10 @@ class _FullDisk(MemoryFileSystem):
         disk = self
 
         class Handle:
-            def write(self, data: bytes) -> int:
+            def write(self, data: bytes) -> None:
                 if disk.full:
                     raise OSError(28, "No space left on device")
-                return handle.write(data)
+                handle.write(data)
 
             def close(self) -> None:
                 handle.close()
