@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import arrival, concurrency, load, memory, startup
+from benchmarks import arrival, collector, concurrency, load, memory, startup, tracing
 from benchmarks.report import Table
 
 BENCHMARKS: dict[str, Callable[[int], Table]] = {
@@ -17,6 +17,8 @@ BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "latency": load.latency_bound,
     "concurrency": concurrency.concurrency,
     "memory": memory.store_memory,
+    "collector": collector.spans_per_second,
+    "tracing": tracing.tracing,
 }
 
 

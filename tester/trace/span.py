@@ -11,7 +11,7 @@ Kind = Literal["unspecified", "internal", "server", "client", "producer", "consu
 Status = Literal["unset", "ok", "error"]
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """A reference from one span to another.
 
     Attributes:
@@ -25,7 +25,7 @@ class Link(msgspec.Struct, frozen=True):
     attributes: dict[str, Value] = {}
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that happened within a span.
 
     Attributes:
@@ -39,7 +39,7 @@ class Event(msgspec.Struct, frozen=True):
     attributes: dict[str, Value] = {}
 
 
-class Span(msgspec.Struct, frozen=True):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """A finished span.
 
     Attributes:
