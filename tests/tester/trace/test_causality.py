@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from contract import spans as names
 from tester.checks import CheckError
@@ -39,6 +40,7 @@ def test_happens_before_is_every_pair_in_order(a: Drawn, b: Drawn) -> None:
 
 
 @given(INTERVALS, INTERVALS)
+@example([(0, 6), (1, 1)], [(4, 2)])
 def test_overlap_is_some_pair_at_the_same_time(a: Drawn, b: Drawn) -> None:
     """It holds exactly if two have a stretch of time in common."""
     first, second = two(intervals(a), intervals(b))
@@ -108,6 +110,14 @@ def test_causes_go_through_parents_and_links() -> None:
     causes(trace.select(name=names.SEND_ORDERS), orders)
     assert not holds(causes, writes, orders)
     assert not holds(causes, orders, trace.select(name="other"))
+
+
+def test_causes_in_a_circle_end() -> None:
+    """Spans that a stranger linked to each other are looked at once."""
+    one, other = span("one", span_id="1" * 16), span("other", parent="1" * 16)
+    trace = Trace([msgspec.structs.replace(one, parent_id=other.span_id), other, span("alone")])
+    assert not holds(causes, trace.select(name="alone"), trace.select(name="one"))
+    causes(trace.select(name="one"), trace.select(name="other"))
 
 
 def test_an_effect_without_a_cause_is_shown() -> None:

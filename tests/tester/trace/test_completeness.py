@@ -69,6 +69,14 @@ def test_a_killed_process_may_lose_any_span(lost: Span) -> None:
     assert is_complete(KILLED.without(lost).spans)
 
 
+def test_a_killed_process_may_never_be_heard() -> None:
+    """All its spans may be lost; its spawn and its end are the orchestrator's and may not."""
+    assert is_complete([one for one in KILLED.spans if one.pid != 1000])
+    spawn = KILLED.trace.select(name=names.SPAWN, attributes={names.CHILD_PID: 1000}).one()
+    death = KILLED.trace.linked_from(spawn)[0]
+    assert f"{label(death)} links to #{spawn.span_id[:6]}" in told(KILLED.without(spawn))
+
+
 @pytest.mark.parametrize("one", [one for one in CALM.spans if one.links], ids=lambda one: one.name)
 @pytest.mark.parametrize("links", [(), (Link(TRACE_ID, LOST_ID),), (Link("0" * 32, LOST_ID),)])
 def test_every_cut_link_is_found(one: Span, links: tuple[Link, ...]) -> None:
