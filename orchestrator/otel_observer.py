@@ -229,7 +229,7 @@ class OtelObserver(RunObserver):
         served = [self._window_of(one).take(one) for one in taken]
         if written is not None:
             if self._write_window is None:
-                path = str(self._run.store.attributes_path) if self._run is not None else ""
+                path = str(self._run.store.attributes_path.absolute()) if self._run is not None else ""
                 span = self._start(spans.WRITE, {spans.FILE_PATH: path}, start_ns=written.began_ns)
                 self._write_window = _WriteWindow(span, written.began_ns)
             new = [window for window, one in zip(served, taken, strict=True) if one.outcome and one.outcome.new]

@@ -27,9 +27,13 @@ class OtelProducerTrace(ProducerTrace):
     Args:
         setup: Where they go.
         configure: Which producer this is.
+
+    Attributes:
+        index: Its place among the run's producers.
     """
 
     def __init__(self, setup: TelemetrySetup, configure: Configure) -> None:
+        self.index = configure.producer
         self._telemetry = Telemetry(setup, spans.PRODUCER)
         self._window_s = spans.WINDOW_DELAYS * self._telemetry.export_delay_s
         self._capture = captures_content(setup)
@@ -113,6 +117,7 @@ class OtelCallTrace(CallTrace):
             None,
             {
                 **self._identity,
+                spans.PRODUCER_INDEX: producer.index,
                 spans.ORDER_MODE: order.mode,
                 spans.ORDER_SIZE: order.size,
                 spans.ORDER_AVOID: len(order.avoid),

@@ -1,1 +1,65 @@
-"""The tester: starts the real processes from outside, collects what they did, and asserts."""
+"""The tester: starts the real processes from outside, collects what they did, and asserts.
+
+For scenarios of your own, in pytest or anywhere::
+
+    config = OrchestratorConfig.builder().topic("test_topic").producers(3).iterations(10).build()
+    async with Collector() as collector, ServiceConstellation(collector.endpoint) as constellation:
+        await constellation.start_orchestrator(config)
+        topic = await Topic.wait_for_topic("test_topic", collector, timeout=30)
+        topic.assert_completed().assert_min_attributes(20).assert_no_errors().print_summary()
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tester.checks import CheckError
+    from tester.collector import Collector
+    from tester.command import NotInstalledError
+    from tester.config import ConfigBuilder, ConfigError, OrchestratorConfig
+    from tester.constellation import Service, ServiceConstellation
+    from tester.fake_provider import FakeProvider
+    from tester.topic import Topic
+    from tester.trace import Span, Spans, Trace
+
+__all__ = [
+    "CheckError",
+    "Collector",
+    "ConfigBuilder",
+    "ConfigError",
+    "FakeProvider",
+    "NotInstalledError",
+    "OrchestratorConfig",
+    "Service",
+    "ServiceConstellation",
+    "Span",
+    "Spans",
+    "Topic",
+    "Trace",
+]
+
+_HOMES = {
+    "CheckError": "tester.checks",
+    "Collector": "tester.collector",
+    "ConfigBuilder": "tester.config",
+    "ConfigError": "tester.config",
+    "FakeProvider": "tester.fake_provider",
+    "NotInstalledError": "tester.command",
+    "OrchestratorConfig": "tester.config",
+    "Service": "tester.constellation",
+    "ServiceConstellation": "tester.constellation",
+    "Span": "tester.trace",
+    "Spans": "tester.trace",
+    "Topic": "tester.topic",
+    "Trace": "tester.trace",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is used when it is first used: `tester --help` must not wait for it."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

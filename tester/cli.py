@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import time
 from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import msgspec
 
-from tester.scenario import Outcome, Scenario, play
+from contract.text import printable
+from tester.command import NotInstalledError, command_line
+from tester.scenario import SPANS_FILE, Outcome, Scenario, play
 from tester.scenarios import SCENARIOS
+from tester.trace.render import line
+from tester.trace.span import Span
 
-_PASSED, _FAILED, _USAGE = 0, 1, 2
+_PASSED, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 _TIMEOUT_S = 60.0
+_DEFAULT = "basic"
+_ALL = "all"
+_HIGHEST_PORT = 65535
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,16 +44,26 @@ def _positive_seconds(text: str) -> float:
     return value
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:6]) <= _HIGHEST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {_HIGHEST_PORT}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tester",
         description="Starts the real orchestrator command on loopback providers, asserts what it must do, and leaves "
         "no process behind.",
-        epilog="exit codes: 0 all passed, 1 an assertion failed, 2 usage",
+        epilog="exit codes: 0 all passed, 1 an assertion failed, 2 usage, port taken, or orchestrator not installed, "
+        "130 interrupted",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--scenario", metavar="NAME", action="append", help="which to play, or all; may be repeated (default: all)"
+        "--scenario",
+        metavar="NAME",
+        action="append",
+        help=f"which to play, or {_ALL}; may be repeated (default: {_DEFAULT})",
     )
     parser.add_argument("--list", action="store_true", help="print the scenarios and exit")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all draws (default: 1)")
@@ -53,9 +74,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help=f"longest time of one command of a scenario (default: {_TIMEOUT_S:g})",
     )
-    parser.add_argument("--verbose", action="store_true", help="say on stderr what is being done")
+    parser.add_argument("--port", type=_port, default=0, help="where spans are received (default: any that is free)")
+    parser.add_argument(
+        "--verbose", action="store_true", help="say on stderr what is being done, and each span as it arrives"
+    )
     parser.add_argument("--keep", action="store_true", help="keep files and logs of scenarios that passed, too")
+    parser.add_argument(
+        "--keep-running",
+        action="store_true",
+        help="leave what a scenario has running up for a look, until Ctrl-C; implies --keep",
+    )
     parser.add_argument("--json", action="store_true", help="print the outcomes as JSON on stdout")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the outcomes as JUnit XML")
     return parser
 
 
@@ -66,42 +96,108 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         width = max(map(len, SCENARIOS))
         _say("\n".join(f"{name:<{width}}  {scenario.description}" for name, scenario in SCENARIOS.items()))
         sys.exit(_PASSED)
-    chosen = _chosen(arguments.scenario or ["all"])
+    chosen = _chosen(arguments.scenario or [_DEFAULT])
+    _check_surroundings(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    started = time.monotonic()
+    outcomes: list[Outcome] = []
+    interrupted = False
     try:
-        outcomes = [_play(scenario, arguments) for scenario in chosen]
+        for scenario in chosen:
+            outcomes.append(_play(scenario, arguments))
     except KeyboardInterrupt:
-        sys.stderr.write("tester: interrupted\n")
-        sys.exit(130)
-    failed = sum(not outcome.passed for outcome in outcomes)
+        interrupted = True
+    _report(outcomes, time.monotonic() - started, arguments)
+    if interrupted:
+        sys.stderr.write("tester: interrupted; nothing that was started is left running\n")
+        sys.exit(_INTERRUPTED)
+    sys.exit(_PASSED if all(outcome.passed for outcome in outcomes) else _FAILED)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _check_surroundings(arguments: argparse.Namespace) -> None:
+    """What would make every scenario fail is told before the first one."""
+    try:
+        command_line()
+        if arguments.junit is not None:
+            _write_junit([], arguments.junit)
+    except NotInstalledError as error:
+        _refuse(str(error))
+    except OSError as error:
+        _refuse(f"cannot write {arguments.junit}: {error.strerror}")
+
+
+def _report(outcomes: Sequence[Outcome], duration_s: float, arguments: argparse.Namespace) -> None:
+    if arguments.junit is not None:
+        _write_junit(outcomes, arguments.junit)
     if arguments.json:
         _say(msgspec.json.format(msgspec.json.encode(outcomes), indent=2).decode())
-    else:
-        _say(f"{len(outcomes) - failed} passed, {failed} failed")
-    sys.exit(_FAILED if failed else _PASSED)
+        return
+    failed = sum(not outcome.passed for outcome in outcomes)
+    _say(f"{len(outcomes) - failed} passed, {failed} failed in {duration_s:.1f} s")
+
+
+def _write_junit(outcomes: Sequence[Outcome], path: Path) -> None:
+    from tester.junit import document
+
+    path.write_text(document(outcomes), encoding="utf-8")
 
 
 def _chosen(wanted: list[str]) -> list[Scenario]:
-    unknown = [name for name in wanted if name != "all" and name not in SCENARIOS]
+    unknown = [name for name in wanted if name != _ALL and name not in SCENARIOS]
     if unknown:
-        sys.stderr.write(f"tester: there is no scenario {unknown[0]!r}; there are {', '.join(SCENARIOS)}\n")
-        sys.exit(_USAGE)
-    return [scenario for name, scenario in SCENARIOS.items() if name in wanted or "all" in wanted]
+        _refuse(f"there is no scenario {unknown[0]!r}; there are {', '.join(SCENARIOS)}")
+    return [scenario for name, scenario in SCENARIOS.items() if name in wanted or _ALL in wanted]
 
 
 def _play(scenario: Scenario, arguments: argparse.Namespace) -> Outcome:
+    from tester.collector import CollectorError
+
     def say(text: str) -> None:
         if arguments.verbose:
             sys.stderr.write(f"{scenario.name}: {text}\n")
 
     say(scenario.description)
-    outcome = play(scenario, seed=arguments.seed, timeout_s=arguments.timeout, keep=arguments.keep, say=say)
+    try:
+        outcome = play(
+            scenario,
+            seed=arguments.seed,
+            timeout_s=arguments.timeout,
+            keep=arguments.keep,
+            say=say,
+            port=arguments.port,
+            watch=_Watch() if arguments.verbose else None,
+            keep_running=arguments.keep_running,
+        )
+    except CollectorError as error:
+        _refuse(str(error))
     if not arguments.json:
-        _say(f"{'passed' if outcome.passed else 'FAILED'}  {outcome.name}")
+        _say(f"{'passed' if outcome.passed else 'FAILED'}  {outcome.name}  {outcome.duration_s:.1f} s")
         if outcome.failure:
-            _say(f"        {outcome.failure.rstrip()}")
+            _say("\n".join(f"        {printable(text)}" for text in outcome.failure.rstrip().split("\n")))
         if outcome.folder:
-            _say(f"        files and logs: {outcome.folder}")
+            _say(f"        files and logs: {outcome.folder}\n        spans: {Path(outcome.folder) / SPANS_FILE}")
     return outcome
+
+
+class _Watch:
+    """Prints spans as they arrive; times count from the start of the earliest of the first that came."""
+
+    def __init__(self) -> None:
+        self._origin_ns: int | None = None
+
+    def __call__(self, spans: Sequence[Span]) -> None:
+        if self._origin_ns is None:
+            self._origin_ns = min((span.start_ns for span in spans), default=None)
+        sys.stderr.write("".join(f"{line(span, self._origin_ns or 0)}\n" for span in spans))
+
+
+def _refuse(message: str) -> NoReturn:
+    sys.stderr.write(f"tester: {message}\n")
+    sys.exit(_USAGE)
 
 
 def _say(text: str) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import resource
+import secrets
 import selectors
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from signal import SIGKILL, Signals
 from typing import IO, cast
@@ -23,8 +26,18 @@ from tester.process_table import MARKER
 
 _PASSED_ON = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables that a started command inherits; no other, so that no key, proxy or setting of the user's reaches it."""
-_CLOSE_S = 5.0
+_SOURCES = Path(__file__).parents[1]
+CLOSE_S = 5.0
 """Seconds after the command's exit in which all its children must have closed its output."""
+_TRACE_PARENT = "TRACEPARENT"
+_TRACE_ENDPOINT = "ORCHESTRATOR_TRACE_EP"
+_EXPORT_DELAY = "OTEL_BSP_SCHEDULE_DELAY"
+_EXPORT_DELAY_MS = 50
+_VALID_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class NotInstalledError(Exception):
+    """The command to test is not there: neither its script nor its module. The message is one line."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -35,18 +48,30 @@ class Ended(msgspec.Struct, frozen=True):
         stdout: All of it.
         stderr: All of it.
         duration_s: Wall time from start to exit.
+        trace_id: See `Command`.
     """
 
     exit_code: int
     stdout: str
     stderr: str
     duration_s: float
+    trace_id: str = ""
 
 
 def command_line(program: str = "orchestrator") -> list[str]:
-    """How to start one of the project's commands: its installed script, or the module where there is none."""
+    """How to start one of the project's commands: its installed script, or the module where there is none.
+
+    Raises:
+        NotInstalledError: There is neither.
+    """
     script = Path(sys.executable).parent / program
-    return [str(script)] if script.is_file() else [sys.executable, "-m", program]
+    if script.is_file():
+        return [str(script)]
+    if not (_SOURCES / program).is_dir() and find_spec(program) is None:
+        raise NotInstalledError(
+            f"{program} is not installed: neither {script} nor a module of this name is there; install the project"
+        )
+    return [sys.executable, "-m", program]
 
 
 def clean_environment(home: Path, marker: str, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
@@ -59,13 +84,26 @@ def clean_environment(home: Path, marker: str, more: Mapping[str, str | None] | 
     """
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     # Where the project is not installed, the commands find it beside the tester.
-    environment |= {"HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[1]), "LC_ALL": "C.UTF-8"}
+    environment |= {"HOME": str(home), "PYTHONPATH": str(_SOURCES), "LC_ALL": "C.UTF-8"}
     environment[MARKER] = marker
     for name, value in (more or {}).items():
         environment.pop(name, None)
         if value is not None:
             environment[name] = value
     return environment
+
+
+def traced_environment(endpoint: str) -> dict[str, str]:
+    """Variables that make a command send its spans to a collector at once, as a trace of its own.
+
+    Args:
+        endpoint: The collector's, such as `http://127.0.0.1:4318`.
+    """
+    return {
+        _TRACE_PARENT: f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
+        _TRACE_ENDPOINT: endpoint,
+        _EXPORT_DELAY: str(_EXPORT_DELAY_MS),
+    }
 
 
 class Command:
@@ -77,6 +115,11 @@ class Command:
         environment: All its variables.
         name: For the files `NAME.stdout` and `NAME.stderr`, which keep the output.
         logs: Where those files go.
+
+    Attributes:
+        arguments: As given.
+        folder: As given.
+        trace_id: Of the trace that its spans belong to; empty if its environment names none.
     """
 
     def __init__(
@@ -84,22 +127,31 @@ class Command:
     ) -> None:
         program = shutil.which(arguments[0], path=environment.get("PATH")) or arguments[0]
         self.arguments = list(arguments)
+        self.folder = folder
+        parent = _VALID_PARENT.fullmatch(environment.get(_TRACE_PARENT, ""))
+        self.trace_id = parent.group(1) if parent else ""
         self._started = time.monotonic()
-        self._process = subprocess.Popen(  # noqa: S603 - the project's own command
-            [program, *arguments[1:]],
-            cwd=folder,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the project's own command
+                [program, *arguments[1:]],
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            if error.filename != program:
+                raise  # the working directory
+            raise NotInstalledError(f"{arguments[0]} cannot be started: {error.strerror}") from error
         self._files = {stream: (logs / f"{name}.{stream}").open("wb") for stream in ("stdout", "stderr")}
         self._output = {"stdout": bytearray(), "stderr": bytearray()}
         self._changed = threading.Condition()
         self._exit_code: int | None = None
         self._duration_s = 0.0
         self._reading = True
+        self._listeners: list[Callable[[], object]] = []
         self._reader = threading.Thread(target=self._read, name=f"output of {name}", daemon=True)
         self._reader.start()
 
@@ -121,7 +173,25 @@ class Command:
         os.close(pidfd)
         with self._changed:
             self._reading = False
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._changed:
             self._changed.notify_all()
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
+
+    @contextmanager
+    def listening(self, listener: Callable[[], object]) -> Iterator[None]:
+        """Within it a function is called, in another thread, at each piece of output, at the exit and at its end."""
+        with self._changed:
+            self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._listeners.remove(listener)
 
     def _take(self, what: str, fd: int) -> bool:
         """Take in one piece of news; False if nothing more can come from there."""
@@ -129,14 +199,14 @@ class Command:
             code = self._process.wait()
             with self._changed:
                 self._exit_code, self._duration_s = code, time.monotonic() - self._started
-                self._changed.notify_all()
+            self._tell()
             return False
         data = os.read(fd, 65536)
         self._files[what].write(data)
         self._files[what].flush()
         with self._changed:
             self._output[what] += data
-            self._changed.notify_all()
+        self._tell()
         return bool(data)
 
     @property
@@ -181,20 +251,41 @@ class Command:
         with self._changed:
             return self._changed.wait_for(lambda: self._exit_code is not None, within_s)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended and nobody holds its output open any more."""
+        with self._changed:
+            return not self._reading
+
     def ended(self, timeout_s: float) -> Ended:
         """Wait for its exit and for the end of its output, which comes when its last child is gone.
 
         Raises:
             CheckError: One of both did not come in time.
         """
-        if not self.has_ended(timeout_s):
-            what = " ".join(self.arguments)
-            raise CheckError(f"{what!r} did not end within {timeout_s:g} s; stderr ends with {self.stderr[-1500:]!r}")
+        self.has_ended(timeout_s)
+        if not self.running:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._reading, CLOSE_S)
+        return self.outcome(timeout_s)
+
+    def outcome(self, waited_s: float) -> Ended:
+        """How it ended; it should have, by now.
+
+        Args:
+            waited_s: Seconds that it was given, for the message.
+
+        Raises:
+            CheckError: It runs, or a child of it holds its output open.
+        """
         with self._changed:
-            if not self._changed.wait_for(lambda: not self._reading, _CLOSE_S):
-                raise CheckError(f"{_CLOSE_S:g} s after the command's exit a process still held its output open")
-            code = cast(int, self._exit_code)
-        return Ended(code, self.stdout, self.stderr, self._duration_s)
+            code, reading = self._exit_code, self._reading
+        if code is None:
+            what = " ".join(self.arguments)
+            raise CheckError(f"{what!r} did not end within {waited_s:g} s; stderr ends with {self.stderr[-1500:]!r}")
+        if reading:
+            raise CheckError(f"{CLOSE_S:g} s after the command's exit a process still held its output open")
+        return Ended(code, self.stdout, self.stderr, self._duration_s, self.trace_id)
 
     def signal(self, number: Signals) -> None:
         """Signal the command's own process."""
@@ -215,7 +306,7 @@ class Command:
         if self.running:
             self.signal_group(SIGKILL)
         self._process.wait()
-        self._reader.join(_CLOSE_S)
+        self._reader.join(CLOSE_S)
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None and not self._reader.is_alive():
                 pipe.close()

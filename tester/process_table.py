@@ -81,3 +81,18 @@ def poll_until(condition: Callable[[], object], timeout_s: float) -> bool:
             return False
         time.sleep(_POLL_S)
     return True
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory that a process holds now; 0 if it has ended."""
+    try:
+        pages = int((_PROC / str(pid) / "statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def unix_sockets() -> list[str]:
+    """Paths and abstract names of all Unix sockets on this machine."""
+    lines = (_PROC / "net" / "unix").read_text(errors="replace").splitlines()[1:]
+    return [fields[7] for line in lines if len(fields := line.split()) > 7]

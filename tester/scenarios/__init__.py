@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from tester.scenario import Scenario
+from tester.scenarios.backpressure import Backpressure
 from tester.scenarios.bad_input import BadInput
 from tester.scenarios.basic import Basic
+from tester.scenarios.clean_exit import CleanExit
+from tester.scenarios.collector_down import CollectorDown
 from tester.scenarios.disk_full import DiskFull
 from tester.scenarios.exporting import Exporting
 from tester.scenarios.faults import Faults
@@ -27,8 +30,11 @@ _ALL: tuple[Scenario, ...] = (
     Folders(),
     Refusals(),
     NoStart(),
+    CleanExit(),
+    CollectorDown(),
     Interrupt(),
     DiskFull(),
+    Backpressure(),
     Faults(),
     Storm(),
     KillProducers(),

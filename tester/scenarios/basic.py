@@ -6,12 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+from contract import spans as names
 from tester.checks import check, check_consistent, check_equal, check_exit, check_prefix
 from tester.command import Ended
 from tester.run_files import RunFiles
 from tester.scenario import TOPIC, Context
+from tester.scenarios.proof import proven
+from tester.trace import Trace
+from tester.trace.causality import assert_max_concurrency, causes, happens_before
+from tester.trace.lifecycle import exited, producers_ready, producers_started
 
 _PRODUCERS, _ITERATIONS = 3, 10
+_CONCURRENCY = 4
+"""Of each producer, by default."""
 _LIMIT = 50
 
 
@@ -26,6 +33,7 @@ class Basic:
         place = context.place("basic")
         first = _run(context, place)
         _check_run(first, context.files(place), runs=1)
+        _check_trace(proven(context, first, context.files(place)))
         _continue(context, place)
         _start_anew(context, place)
         _stop_at_limit(context)
@@ -58,12 +66,31 @@ def _check_run(ended: Ended, files: RunFiles, *, runs: int) -> None:
     check_equal("topic in run.json", files.manifest()["topic"], TOPIC)
 
 
+def _check_trace(trace: Trace) -> None:
+    """Three producers start, then the orders go out, each to one model call; all end by themselves."""
+    spawned = producers_started(trace, _PRODUCERS)
+    producers_ready(trace, _PRODUCERS)
+    exited(trace, 0).count(_PRODUCERS).every({names.EXIT_EXPECTED: True})
+    trace.select(status="error").none()
+    sent, orders = trace.select(name=names.SEND_ORDERS), trace.select(name=names.ORDER, service=names.PRODUCER)
+    sent.count(_PRODUCERS * _ITERATIONS)
+    orders.count(_PRODUCERS * _ITERATIONS)
+    orders.linked().count(_PRODUCERS * _ITERATIONS)
+    trace.select(attributes={names.GEN_AI_PROVIDER: "simulated"}, parent=orders).count(_PRODUCERS * _ITERATIONS)
+    happens_before(spawned, sent, by=names.PRODUCER_INDEX)
+    causes(orders, trace.select(name=names.PROCESS_ITEMS))
+    causes(trace.select(name=names.PROCESS_ITEMS), trace.select(name=names.WRITE))
+    for place in orders.group_by(names.PRODUCER_INDEX).values():
+        assert_max_concurrency(place, _CONCURRENCY)
+
+
 def _continue(context: Context, place: Path) -> None:
     before = context.files(place).lines()
     ended = _run(context, place)
     files = context.files(place)
     check_prefix("attributes.txt after the second run", before, files.lines())
     _check_run(ended, files, runs=2)
+    proven(context, ended, files, before=len(before))
     check(len(files.lines()) > len(before), "the second run found nothing new in a universe that is not exhausted")
 
 
@@ -72,6 +99,7 @@ def _start_anew(context: Context, place: Path) -> None:
     before = files.attributes.read_bytes()
     ended = _run(context, place, "--fresh")
     _check_run(ended, files, runs=1)
+    proven(context, ended, files)
     aside = [path for path in place.rglob("attributes.txt") if path != files.attributes]
     check_equal("earlier runs that --fresh moved aside", len(aside), 1)
     check(aside[0].read_bytes() == before, "the run that --fresh moved aside has changed")
@@ -85,4 +113,5 @@ def _stop_at_limit(context: Context) -> None:
     files = context.files(place)
     check_equal("lines with --max-attributes", len(files.lines()), _LIMIT)
     check_consistent(files)
+    proven(context, ended, files)
     check_equal("stop reason", json.loads(ended.stdout)["stop_reason"], "max_attributes")

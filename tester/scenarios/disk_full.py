@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tester.checks import check, check_consistent, check_error_line, check_exit, check_prefix
+from contract import spans as names
+from tester.checks import check, check_consistent, check_equal, check_error_line, check_exit, check_prefix
+from tester.command import Ended
 from tester.process_table import poll_until
 from tester.scenario import TOPIC, Context
 
@@ -46,12 +48,14 @@ class DiskFull:
         ended = command.ended(context.timeout_s)
         check_exit(ended, 6)
         check_error_line(ended)
+        _check_failure(context, ended)
         self._continue(context, place)
 
     def _full(self, context: Context, disk: Path) -> None:
         ended = context.run(*_ARGUMENTS, place=disk)
         check_exit(ended, 6)
         check_error_line(ended)
+        _check_failure(context, ended)
         # Elsewhere is room: a copy must be as good as the run itself.
         place = context.place("copy")
         shutil.copytree(disk, place, dirs_exist_ok=True)
@@ -65,6 +69,13 @@ class DiskFull:
         files = context.files(place)
         check_prefix("attributes.txt after the run on a disk with room", before, files.lines())
         check_consistent(files)
+
+
+def _check_failure(context: Context, ended: Ended) -> None:
+    """The trace is whole, and says what ended the run."""
+    root = context.trace(ended).root
+    check_equal("error of the run in its trace", root.attributes.get(names.ERROR_TYPE), "StorageError")
+    check_equal("exit code of the run in its trace", root.attributes.get(names.PROCESS_EXIT_CODE), 6)
 
 
 @contextmanager

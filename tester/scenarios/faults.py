@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+from contract import spans as names_of
 from tester.checks import (
     check,
     check_consistent,
@@ -17,6 +18,7 @@ from tester.checks import (
 from tester.fake_provider import Fault, FaultKind
 from tester.run_files import OrderRow
 from tester.scenario import TOPIC, Context
+from tester.scenarios.proof import proven
 from tester.served import NAME_CHARACTERS, Served, delivered, names
 
 APIS = ("openai", "anthropic", "gemini")
@@ -46,6 +48,8 @@ FAULTS: dict[str, Fault] = {
 }
 """Each fault that must cost nothing but another attempt, or not even that."""
 
+_KINDS = {"rate_limited", "overloaded", "connection", "stream_truncated", "timeout", "bad_response"}
+"""Kinds of errors (`error.type`) that these faults are told as."""
 _BREAKS = (FaultKind.CUT, FaultKind.CUT_RESET, FaultKind.CUT_CLEAN, FaultKind.STALL, FaultKind.ERROR_EVENT)
 
 
@@ -84,6 +88,13 @@ def _one_after_another(context: Context, api: str) -> None:
     check_none_lost("lines beside what was sent", delivered(entries), lines)
     check_equal("attempts of all orders beside the requests made", sum(o.attempts for o in orders), len(entries))
     _check_tokens(orders, {api: server}, exact=False)
+    trace = proven(context, ended, files, served=entries)
+    check_equal("requests in the trace", len(trace.select(name=names_of.ATTEMPT)), len(entries))
+    check_equal("attempts in the trace", len(trace.select(name=names_of.SEND_ORDERS)), sum(o.attempts for o in orders))
+    retried = trace.select(name=names_of.SEND_ORDERS, where=lambda span: span.number(names_of.ORDER_ATTEMPT) > 0)
+    check_equal("tries beyond the first in the trace", len(retried), sum(order.attempts - 1 for order in orders))
+    failed = {str(span.attributes[names_of.ERROR_TYPE]) for span in trace.select(name=names_of.ORDER, status="error")}
+    check_equal("kinds of errors in the trace", failed, _KINDS)
 
 
 def _doubled_events(context: Context) -> None:
@@ -99,6 +110,7 @@ def _doubled_events(context: Context) -> None:
     check_equal("attempts of the orders", [order.attempts for order in files.orders()], [1] * (2 * len(APIS)))
     check_same_items("attributes.txt", files.lines(), set().union(*map(_delivered, served.values())))
     _check_tokens(files.orders(), served, exact=True)
+    proven(context, ended, files, served=[entry for server in served.values() for entry in server.entries()])
 
 
 def _delivered(server: Served) -> set[str]:
@@ -122,6 +134,7 @@ def _counts(context: Context) -> None:
     check_same_items("attributes.txt", files.lines(), served.provider.universe)
     wanted = dict.fromkeys(served.provider.universe, len(_BREAKS))
     check_equal("counts of the items", {item.text: item.count for item in files.items()}, wanted)
+    proven(context, ended, files, served=served.entries())
 
 
 def _check_tokens(orders: Sequence[OrderRow], served: Mapping[str, Served], *, exact: bool) -> None:

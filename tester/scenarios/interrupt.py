@@ -6,11 +6,14 @@ import signal
 from functools import partial
 from pathlib import Path
 
+from contract import spans as names_of
 from tester.checks import check, check_consistent, check_equal, check_exit, check_none_lost, check_same_items
 from tester.command import Command
 from tester.process_table import poll_until
 from tester.scenario import LEFT_S, TOPIC, Context
+from tester.scenarios.proof import proven
 from tester.served import NAME_CHARACTERS, Served, delivered, names, open_requests
+from tester.trace.lifecycle import exited
 
 _ITEMS = 20
 _PRODUCERS, _CONCURRENCY = 2, 2
@@ -48,6 +51,9 @@ class Interrupt:
         check_consistent(files)
         check_equal("states of the orders", [order.state for order in files.orders()], ["done"] * len(entries))
         check_same_items("attributes.txt beside what was sent", files.lines(), delivered(entries))
+        trace = proven(context, ended, files, served=entries)
+        check_equal("stop reason", trace.root.attributes[names_of.STOP_REASON], "interrupted")
+        trace.select(status="error").none()
 
     def _at_once(self, context: Context, number: signal.Signals) -> None:
         place = context.place(f"at-once-{number.name}")
@@ -70,6 +76,9 @@ class Interrupt:
         check_exit(ended, 130)
         check_consistent(files)
         check_none_lost("items that were written before the end", files.lines(), sent)
+        trace = proven(context, ended, files)
+        trace.select(name=names_of.ORDER).count(_IN_FLIGHT).every({names_of.ERROR_TYPE: "cancelled"})
+        exited(trace, 0).every({names_of.EXIT_EXPECTED: True})
         check_equal("errors of the orders", [order.error for order in files.orders()], ["cancelled"] * _IN_FLIGHT)
 
     def _before_anything(self, context: Context) -> None:
@@ -80,7 +89,9 @@ class Interrupt:
         command.signal(signal.SIGTERM)
         ended = command.ended(_AT_ONCE_S)
         check_exit(ended, 130)
-        check_consistent(context.files(place))
+        files = context.files(place)
+        check_consistent(files)
+        proven(context, ended, files)
 
 
 def _busy_run(context: Context, place: Path, *, duration_s: float) -> tuple[Served, Command]:

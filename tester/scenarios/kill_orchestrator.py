@@ -6,11 +6,16 @@ import random
 import signal
 from pathlib import Path
 
+from contract import spans as names
 from tester.checks import check, check_consistent, check_exit, check_prefix
 from tester.command import Command
 from tester.process_table import poll_until
 from tester.run_files import RunFiles
 from tester.scenario import LEFT_S, TOPIC, Context
+from tester.scenarios.proof import proven
+from tester.trace import Trace
+from tester.trace.completeness import assert_complete
+from tester.trace.conservation import assert_conserved
 
 _KILLS = 20
 _ARGUMENTS = (
@@ -39,7 +44,7 @@ class KillOrchestrator:
             command.signal(signal.SIGKILL)
             left = context.left(LEFT_S)
             check(not left, f"kill {number + 1}: {LEFT_S:g} s later these are still alive: {left}")
-            command.ended(context.timeout_s)
+            _check_rest(Trace(context.spans(command.ended(context.timeout_s))), command.pid)
             after = files.lines(live=True)
             check_prefix(f"attributes.txt after kill {number + 1}", kept, after)
             kept = after
@@ -52,6 +57,14 @@ class KillOrchestrator:
         files = context.files(place)
         check_prefix("attributes.txt after the last run", kept, files.lines())
         check_consistent(files)
+        proven(context, ended, files, before=None)
+
+
+def _check_rest(trace: Trace, killed: int) -> None:
+    """The producers outlived the orchestrator and have handed over all of their spans; what is there adds up."""
+    if trace.select(service=names.PRODUCER, name=names.PRODUCER_RUN):
+        assert_complete(trace, killed=[killed])
+        assert_conserved(trace, lines=None, rows=None, served=None, killed=[killed])
 
 
 def _wait_for_a_moment(command: Command, files: RunFiles, rng: random.Random, timeout_s: float) -> None:

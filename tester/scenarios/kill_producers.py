@@ -10,7 +10,9 @@ from tester.checks import check, check_consistent, check_equal, check_exit, chec
 from tester.command import Command
 from tester.process_table import kill, marked, poll_until
 from tester.scenario import TOPIC, Context
+from tester.scenarios.proof import proven
 from tester.served import Served, names
+from tester.trace.lifecycle import died_by, exited, restarted
 
 _KILLS = 50
 _PRODUCERS, _ITERATIONS = 4, 60
@@ -56,11 +58,15 @@ class KillProducers:
         check_equal("states of the orders", {order.state for order in orders}, {"done"})
         check_same_items("attributes.txt", files.lines(), served.provider.universe)
         wanted = dict.fromkeys(served.provider.universe, len(orders))
+        trace = proven(context, ended, files, served=served.entries())
+        exited(trace, 0, apart_from=died_by(trace, "SIGKILL", _KILLS)).count(_PRODUCERS)
+        restarted(trace, _KILLS)
         check_equal("counts of the items", {item.text: item.count for item in files.items()}, wanted)
 
 
 def _kill_producers(context: Context, command: Command, served: Served) -> None:
     rng = context.rng("producers to kill")
+    killed: set[int] = set()
     for number in range(_KILLS):
         goal = _answers(served) + rng.randint(0, _MOST_ANSWERS)
         check(
@@ -68,7 +74,7 @@ def _kill_producers(context: Context, command: Command, served: Served) -> None:
             f"after {number} kills no further answer came within {context.timeout_s:g} s",
         )
         check(
-            poll_until(lambda: _kill_one(context, command, rng) or not command.running, context.timeout_s),
+            poll_until(lambda: _kill_one(context, command, rng, killed) or not command.running, context.timeout_s),
             f"after {number} kills no producer became ready within {context.timeout_s:g} s",
         )
         check(command.running, f"the run ended after {number} of {_KILLS} kills: {command.stderr[-800:]!r}")
@@ -82,7 +88,11 @@ def _answers(served: Served) -> int:
     return sum(bool(entry.ended_at) for entry in served.entries())
 
 
-def _kill_one(context: Context, command: Command, rng: random.Random) -> bool:
-    ready = {int(pid) for pid in _READY.findall(command.stderr)}
+def _kill_one(context: Context, command: Command, rng: random.Random, killed: set[int]) -> bool:
+    ready = {int(pid) for pid in _READY.findall(command.stderr)} - killed
     alive = sorted(process.pid for process in marked(context.marker) if process.pid in ready)
-    return bool(alive) and kill(rng.choice(alive))
+    if not alive:
+        return False
+    victim = rng.choice(alive)
+    killed.add(victim)
+    return kill(victim)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from contract import spans as names
 from tester.checks import check, check_consistent, check_equal, check_exit, check_same_items
 from tester.fake_provider import Entry
 from tester.scenario import TOPIC, Context
-from tester.served import delivered, names
+from tester.scenarios.proof import proven
+from tester.served import delivered
+from tester.served import names as item_names
+from tester.trace import Trace
 
 _APIS = ("openai", "anthropic", "gemini")
 _ITEMS = 40
@@ -22,7 +26,7 @@ class Providers:
     def run(self, context: Context) -> None:
         """Play it."""
         place = context.place("providers")
-        served = context.serve(names(600, context.seed), items_per_response=_ITEMS, thoughts=True)
+        served = context.serve(item_names(600, context.seed), items_per_response=_ITEMS, thoughts=True)
         ended = context.run(
             *("--topic", TOPIC, "--producers", "3", "--iterations", "4", "--request-size", str(_ITEMS)),
             *("--provider", ",".join(f"{api}:{api}-model" for api in _APIS)),
@@ -34,6 +38,7 @@ class Providers:
         check_consistent(files)
         check_equal("orders", len(files.orders()), 12)
         check_equal("requests at the servers", len(entries), 12)
+        _check_trace(proven(context, ended, files, served=entries))
         check_same_items("attributes.txt beside what was sent", files.lines(), delivered(entries))
         sent = _by_api(entries)
         check_equal("vendors asked", sorted(sent), sorted(_APIS))
@@ -47,6 +52,20 @@ class Providers:
             found = {item.text for item in files.items() if item.provider == api}
             check(found, f"no item has {api} for its provenance")
             check(found <= delivered(sent[api]), f"an item has {api} for its provenance though {api} never sent it")
+
+
+def _check_trace(trace: Trace) -> None:
+    """Each vendor's calls bear its name, and go to its address; each is one HTTP request that went well."""
+    for api, provider, operation in (
+        ("openai", "openai", "chat"),
+        ("anthropic", "anthropic", "chat"),
+        ("gemini", "gcp.gemini", "generate_content"),
+    ):
+        called = trace.select(attributes={names.GEN_AI_PROVIDER: provider}).count(4)
+        called.every({names.GEN_AI_OPERATION: operation, names.GEN_AI_MODEL: f"{api}-model", names.GEN_AI_STREAM: True})
+        called.every(lambda span: span.name == f"{operation} {api}-model" and span.kind == "client")  # noqa: B023
+        called.children().named(names.ATTEMPT).count(4).every({names.HTTP_STATUS: 200})
+    trace.select(status="error").none()
 
 
 def _by_api(entries: list[Entry]) -> dict[str, list[Entry]]:

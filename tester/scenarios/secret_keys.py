@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from tester.checks import check, check_consistent, check_exit
 from tester.command import Ended
 from tester.process_table import marked
@@ -22,7 +24,7 @@ class SecretKeys:
     """A key that is right, one that is refused, one in `.env`, one in an address."""
 
     name = "secrets"
-    description = "API keys never stand in output, logs, files, command lines or the producers' environment"
+    description = "API keys never stand in output, logs, files, spans, command lines or the producers' environment"
 
     def run(self, context: Context) -> None:
         """Play it."""
@@ -47,7 +49,7 @@ class SecretKeys:
         ended = command.ended(context.timeout_s)
         check_exit(ended, 0)
         check_consistent(context.files(place))
-        _check_hidden(ended, place, _KEY)
+        _check_hidden(context, ended, place, _KEY)
         check(
             not in_child, f"the key stands in the environment of child processes: {[one.arguments for one in in_child]}"
         )
@@ -61,7 +63,7 @@ class SecretKeys:
             environment=served.environment(*_APIS, key=_KEY),
         )
         check_exit(ended, 4)
-        _check_hidden(ended, place, _KEY)
+        _check_hidden(context, ended, place, _KEY)
 
     def _in_dotenv(self, context: Context) -> None:
         place = context.place("dotenv")
@@ -72,7 +74,7 @@ class SecretKeys:
             *("--topic", TOPIC, "--producers", "1", "--iterations", "2", "--log-level", "debug"), place=place
         )
         check_exit(ended, 0)
-        _check_hidden(ended, place, _KEY, but=".env")
+        _check_hidden(context, ended, place, _KEY, but=".env")
 
     def _in_address(self, context: Context) -> None:
         place = context.place("address")
@@ -84,14 +86,17 @@ class SecretKeys:
             place=place,
             environment=variables,
         )
-        _check_hidden(ended, place, _KEY)
+        _check_hidden(context, ended, place, _KEY)
 
 
-def _check_hidden(ended: Ended, place: Path, key: str, *, but: str = "") -> None:
+def _check_hidden(context: Context, ended: Ended, place: Path, key: str, *, but: str = "") -> None:
     pieces = [key[start : start + _SHOWN] for start in range(len(key) - _SHOWN + 1)]
     for piece in pieces:
         check(piece not in ended.stdout, f"a part of the key stands on stdout: {ended.stdout!r}")
         check(piece not in ended.stderr, f"a part of the key stands on stderr: {ended.stderr[-3000:]!r}")
+    context.trace(ended)
+    exported = msgspec.json.encode((context.spans(ended), context.collector.store.metrics()))
+    check(not any(piece.encode() in exported for piece in pieces), "a part of the key stands in a span or a metric")
     for path in place.rglob("*"):
         if path.is_file() and path.name != but:
             content = path.read_bytes()

@@ -6,6 +6,7 @@ from tester.checks import check, check_consistent, check_every_order_done, check
 from tester.fake_provider import Fault
 from tester.scenario import Context
 from tester.scenarios.faults import APIS, FAULTS, arguments, environment_of
+from tester.scenarios.proof import proven
 from tester.served import delivered, names
 
 _RATE = 0.35
@@ -47,6 +48,7 @@ class Storm:
         entries = [entry for server in served.values() for entry in server.entries()]
         check(any(entry.fault for entry in entries), "no request was hit: the storm has to be stronger")
         check_every_order_done(files.orders(), len(APIS) * _ITERATIONS)
+        proven(context, ended, files, served=entries)
         check_same_items("attributes.txt beside what the servers sent", files.lines(), delivered(entries))
         orders = len(files.orders())
         over = [item for item in files.items() if item.count > orders]

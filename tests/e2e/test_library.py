@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -37,6 +38,25 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def _killed_in(folder: str) -> list[int]:
+    """Kill a program whose orchestrator runs; the ids of the orchestrator's processes."""
+    program = subprocess.Popen(
+        [sys.executable, "-c", _KILLED],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": folder},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert program.stdout is not None
+    pids = [int(word) for word in program.stdout.readline().split()]
+    running = [pid for pid in pids if _runs(pid)]
+    program.kill()
+    program.communicate()
+    assert len(pids) > 2
+    assert running == pids
+    return pids
 
 
 def test_a_scenario_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,16 +108,9 @@ def test_a_service_that_goes_on_is_ended() -> None:
 
 def test_a_killed_user_leaves_no_process() -> None:
     """SIGKILL for a program that has a constellation: its orchestrator, producers and fork server end all the same."""
-    program = subprocess.Popen([sys.executable, "-c", _KILLED], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert program.stdout is not None
-    pids = [int(word) for word in program.stdout.readline().split()]
-    try:
-        assert len(pids) > 2
-        assert all(_runs(pid) for pid in pids)
-    finally:
-        program.kill()
-        program.communicate()
-    ended = poll_until(lambda: not [pid for pid in pids if _runs(pid)], 10.0)
+    with TemporaryDirectory(prefix="n-", ignore_cleanup_errors=True) as folder:  # what it cannot remove any more
+        pids = _killed_in(folder)
+        ended = poll_until(lambda: not [pid for pid in pids if _runs(pid)], 10.0)
     for pid in pids:
         kill(pid, signal.SIGKILL)
     assert ended

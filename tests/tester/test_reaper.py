@@ -5,7 +5,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,7 @@ if sys.argv[3] == "raise":
 signal.pause()
 """
 _WITHIN_S = 20.0
+Starter = Callable[[str | None], subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -44,14 +45,25 @@ def marker() -> Iterator[str]:
     kill_marked(value)
 
 
-def _start(marker: str | None) -> subprocess.Popen[str]:
-    environment = {} if marker is None else {MARKER: marker}
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PAUSE], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
-    return process
+@pytest.fixture
+def started() -> Iterator[Starter]:
+    """Starts a process with a marker or without any; those that still run at the end are killed."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(marker: str | None) -> subprocess.Popen[str]:
+        environment = {} if marker is None else {MARKER: marker}
+        process = subprocess.Popen(
+            [sys.executable, "-c", _PAUSE], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 def _make(marker: str, what: str) -> tuple[subprocess.Popen[str], int]:
@@ -74,16 +86,14 @@ def _gone(pid: int) -> bool:
         return True
 
 
-def test_closing_kills_what_carries_the_marker(marker: str) -> None:
+def test_closing_kills_what_carries_the_marker(marker: str, started: Starter) -> None:
     """Closed, it has killed every process with its marker, in whatever session, and none with another or none."""
-    with _start(marker) as one, _start(marker) as two, _start(marker + "0") as other, _start(None) as free:
-        reaper = Reaper(marker)
-        assert len(marked(marker)) == 2
-        reaper.close()
-        assert (one.wait(_WITHIN_S), two.wait(_WITHIN_S)) == (-signal.SIGKILL, -signal.SIGKILL)
-        assert (other.poll(), free.poll()) == (None, None)
-        other.kill()
-        free.kill()
+    one, two, other, free = started(marker), started(marker), started(marker + "0"), started(None)
+    reaper = Reaper(marker)
+    assert len(marked(marker)) == 2
+    reaper.close()
+    assert (one.wait(_WITHIN_S), two.wait(_WITHIN_S)) == (-signal.SIGKILL, -signal.SIGKILL)
+    assert (other.poll(), free.poll()) == (None, None)
     assert _gone(reaper.pid)
 
 

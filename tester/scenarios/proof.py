@@ -1,0 +1,47 @@
+"""What every run must prove with its trace, whatever the scenario: nothing is missing, and everything adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from contract import spans as names
+from tester.checks import check_equal
+from tester.command import Ended
+from tester.fake_provider import Entry
+from tester.process_table import marked
+from tester.run_files import RunFiles
+from tester.scenario import Context
+from tester.trace import Trace
+from tester.trace.conservation import assert_conserved
+from tester.trace.lifecycle import no_leaked_pids
+
+
+def proven(
+    context: Context,
+    ended: Ended,
+    files: RunFiles,
+    *,
+    before: int | None = 0,
+    served: Sequence[Entry] | None = None,
+    killed: Collection[int] = (),
+) -> Trace:
+    """The trace of a command that has ended, complete, in itself and beside its files.
+
+    Args:
+        context: The scenario's.
+        ended: The command.
+        files: Its run's.
+        before: Lines that were there before it; None where its beginning may have repaired the file.
+        served: The fake providers' ledgers of this command's requests; None if it had none.
+        killed: Processes that the scenario killed.
+
+    Raises:
+        CheckError: Spans are missing, the sums differ, or a process is left.
+    """
+    trace = context.trace(ended, killed)
+    lines = None if before is None else len(files.lines()) - before
+    rows = None if before is None else len(files.items()) - before
+    assert_conserved(trace, lines=lines, rows=rows, served=served, killed=killed)
+    check_equal("exit code in the trace", trace.root.attributes.get(names.PROCESS_EXIT_CODE), ended.exit_code)
+    no_leaked_pids(trace, {process.pid for process in marked(context.marker)})
+    return trace
