@@ -36,8 +36,15 @@ class Service(Protocol):
         ...
 
 
+_MOST_PIECES = 256
+"""Pieces of a paced answer that are sent at once: what is late does not all go into memory, past a slow client."""
+
+
 class Connection(asyncio.Protocol):
-    """Serves one TCP connection, one request after another."""
+    """Serves one TCP connection, one request after another.
+
+    A paced answer waits for a client that does not read; one without a pace is handed over whole.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -51,6 +58,8 @@ class Connection(asyncio.Protocol):
         self._next = 0
         self._started = 0.0
         self._drip = b""
+        self._paused = False
+        self._held = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
@@ -71,6 +80,17 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         self._start_next()
+
+    def pause_writing(self) -> None:
+        """See `asyncio.Protocol`: the client does not read."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        self._paused = False
+        if self._held:
+            self._held = False
+            self._send_due()
 
     def abort(self) -> None:
         """Close the connection now."""
@@ -112,12 +132,17 @@ class Connection(asyncio.Protocol):
 
     def _send_due(self) -> None:
         """Send the pieces whose time has come and wait for the next; the last is due after `duration_s`."""
+        if self._paused:
+            self._held = True
+            self._timer = None
+            return
         pieces, service = self._script.pieces, self._service
         first_s = service.time_to_first_chunk_s
         step_s = max(service.duration_s - first_s, 0.0) / max(len(pieces) - 2, 1)
         elapsed_s = self._loop.time() - self._started
         # The tolerance is the loop's clock resolution: a timer may fire that much early.
         due = len(pieces) if step_s == 0 else min(2 + int((elapsed_s - first_s + 1e-4) / step_s), len(pieces))
+        due = min(due, self._next + _MOST_PIECES)
         self._write(b"".join(pieces[self._next : due]), due - 1)
         self._next = due
         if due >= len(pieces):
@@ -161,6 +186,7 @@ class Connection(asyncio.Protocol):
             self._start_next()
 
     def _end(self, *, disconnected: bool) -> None:
+        self._held = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

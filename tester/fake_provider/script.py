@@ -60,7 +60,15 @@ def refusal(dialect: Dialect, status: int, fault: Fault | None, message: str, he
 
 
 def write_script(
-    dialect: Dialect, asked: Asked, items: list[str], *, fault: Fault | None, chunk_chars: int, thoughts: str, date: str
+    dialect: Dialect,
+    asked: Asked,
+    items: list[str],
+    *,
+    fault: Fault | None,
+    chunk_chars: int,
+    thoughts: str,
+    date: str,
+    padding_chars: int = 0,
 ) -> Script:
     """Lay out the answer to one request.
 
@@ -71,6 +79,7 @@ def write_script(
         fault: What goes wrong, or None.
         chunk_chars: Characters a text event.
         thoughts: The model's thinking, or empty.
+        padding_chars: Characters of a comment behind each text event.
         date: `fault.retry_after_s` from now, as an HTTP date.
     """
     kind = fault.kind if fault else None
@@ -88,20 +97,21 @@ def write_script(
             return Script([http.stream_head() + http.LAST_CHUNK], [0], [])
         case FaultKind.RESET:
             return Script([], [], [], End.RESET, status=0)
-    script, text_events = _proper(dialect, asked, items, chunk_chars, thoughts)
+    script, text_events = _proper(dialect, asked, items, chunk_chars, thoughts, padding_chars)
     if fault is None:
         return script
     return _spoil(script, text_events, dialect.around_text(asked, thoughts), dialect.error_event(fault), fault)
 
 
 def _proper(
-    dialect: Dialect, asked: Asked, items: list[str], chunk_chars: int, thoughts: str
+    dialect: Dialect, asked: Asked, items: list[str], chunk_chars: int, thoughts: str, padding_chars: int
 ) -> tuple[Script, list[bytes]]:
     text, finish = "\n".join(items), "stop"
     if asked.max_tokens is not None and tokens(text) > asked.max_tokens:
         text, finish = text[: asked.max_tokens * CHARS_PER_TOKEN], "length"
     ends = list(accumulate(len(item) + 1 for item in items))
     before, after = dialect.around_text(asked, thoughts)
+    after += b":" + b" " * padding_chars + b"\n\n" if padding_chars else b""
     text_events, items_after, done = [], [0], 0
     for start in range(0, len(text), chunk_chars):
         text_events.append(before + to_json(text[start : start + chunk_chars]) + after)

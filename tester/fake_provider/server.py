@@ -56,6 +56,7 @@ class FakeProvider:
         fault_rates: Probability of each fault afterwards.
         valid_keys: Keys that are accepted; None accepts all, and none at all.
         thoughts: Whether answers begin with thinking that does not belong to the text.
+        padding_chars: Characters of a comment behind each text event, which clients have to skip.
         port: Port to listen on; 0 takes a free one.
     """
 
@@ -72,6 +73,7 @@ class FakeProvider:
         fault_rates: Mapping[Fault, float] | None = None,
         valid_keys: Collection[str] | None = None,
         thoughts: bool = False,
+        padding_chars: int = 0,
         port: int = 0,
     ) -> None:
         if chunk_chars < 1 or items_per_response < 1 or not universe:
@@ -86,6 +88,7 @@ class FakeProvider:
         self._chunk_chars = chunk_chars
         self._valid_keys = None if valid_keys is None else frozenset(valid_keys)
         self._thoughts = _THOUGHTS if thoughts else ""
+        self._padding_chars = padding_chars
         self._port = port
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
@@ -210,6 +213,7 @@ class FakeProvider:
             fault=fault,
             chunk_chars=self._chunk_chars,
             thoughts=self._thoughts,
+            padding_chars=self._padding_chars,
             date=formatdate(time.time() + ((fault and fault.retry_after_s) or 0), usegmt=True),
         )
         return entry, script

@@ -15,8 +15,9 @@ from tester.scenario import TOPIC, Context
 from tester.scenarios.proof import proven
 from tester.served import NAME_CHARACTERS, Served, names
 
-_ITEMS = 60_000
-"""In each of two answers, one an event: 11 MB on the wire, more than all buffers on the way hold together."""
+_ITEMS, _PADDING = 80_000, 600
+"""In each of two answers, one an event, and characters behind each: more than all buffers on the way hold together.
+Between the processes those are good for 30,000 items; of a connection's incoming data Linux buffers up to 32 MB."""
 _STANDING_LOOKS = 100
 """Looks in a row, a hundredth of a second apart, in which nothing more is sent."""
 _GROWTH_BYTES = 8 * 1024 * 1024
@@ -61,7 +62,13 @@ class Backpressure:
     def run(self, context: Context) -> None:
         """Play it."""
         place = context.place("slow")
-        served = context.serve(names(_ITEMS, context.seed), items_per_response=_ITEMS, chunk_chars=NAME_CHARACTERS + 1)
+        served = context.serve(
+            [f"{first} {second}" for first, second in zip(*[iter(names(2 * _ITEMS, context.seed))] * 2, strict=True)],
+            items_per_response=_ITEMS,
+            chunk_chars=2 * NAME_CHARACTERS + 2,
+            padding_chars=_PADDING,
+            duration_s=1.0,
+        )
         with _shut_gate(place) as gate:
             command = context.start(
                 TOPIC, place=place, environment=served.environment("openai"), program=(sys.executable, "-c", _PROGRAM)
