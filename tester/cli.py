@@ -16,7 +16,7 @@ import msgspec
 from contract.text import printable
 from tester.command import NotInstalledError, command_line
 from tester.scenario import SPANS_FILE, Outcome, Scenario, play
-from tester.scenarios import SCENARIOS
+from tester.scenarios import GROUPS, SCENARIOS
 from tester.trace.render import line
 from tester.trace.span import Span
 
@@ -147,10 +147,11 @@ def _write_junit(outcomes: Sequence[Outcome], path: Path) -> None:
 
 
 def _chosen(wanted: list[str]) -> list[Scenario]:
-    unknown = [name for name in wanted if name != _ALL and name not in SCENARIOS]
+    unknown = [name for name in wanted if name not in (_ALL, *GROUPS, *SCENARIOS)]
     if unknown:
-        _refuse(f"there is no scenario {unknown[0]!r}; there are {', '.join(SCENARIOS)}")
-    return [scenario for name, scenario in SCENARIOS.items() if name in wanted or _ALL in wanted]
+        _refuse(f"there is no scenario {unknown[0]!r}; there are {', '.join([*SCENARIOS, *GROUPS, _ALL])}")
+    names = {one for name in wanted for one in GROUPS.get(name, (name,))}
+    return [scenario for name, scenario in SCENARIOS.items() if name in names or _ALL in names]
 
 
 def _play(scenario: Scenario, arguments: argparse.Namespace) -> Outcome:

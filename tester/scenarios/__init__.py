@@ -9,6 +9,7 @@ from tester.scenarios.basic import Basic
 from tester.scenarios.clean_exit import CleanExit
 from tester.scenarios.collector_down import CollectorDown
 from tester.scenarios.disk_full import DiskFull
+from tester.scenarios.examples import Examples
 from tester.scenarios.exporting import Exporting
 from tester.scenarios.faults import Faults
 from tester.scenarios.folders import Folders
@@ -23,6 +24,7 @@ from tester.scenarios.storm import Storm
 
 _ALL: tuple[Scenario, ...] = (
     Basic(),
+    Examples(),
     Exporting(),
     Providers(),
     SecretKeys(),
@@ -41,5 +43,7 @@ _ALL: tuple[Scenario, ...] = (
     KillOrchestrator(),
 )
 
+GROUPS: dict[str, tuple[str, ...]] = {"kill": (KillProducers.name, KillOrchestrator.name)}
+"""Names that stand for several scenarios."""
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
 """Scenario by its name."""

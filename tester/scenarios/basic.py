@@ -37,6 +37,8 @@ class Basic:
         _continue(context, place)
         _start_anew(context, place)
         _stop_at_limit(context)
+        if context.keep_running:
+            _start_endless(context)
 
 
 def _run(context: Context, place: Path, *more: str) -> Ended:
@@ -64,6 +66,12 @@ def _check_run(ended: Ended, files: RunFiles, *, runs: int) -> None:
     check_equal("input tokens", result["input_tokens"], sum(order.input_tokens for order in last))
     check_equal("output tokens", result["output_tokens"], sum(order.output_tokens for order in last))
     check_equal("topic in run.json", files.manifest()["topic"], TOPIC)
+
+
+def _start_endless(context: Context) -> None:
+    """Something to look at: a run that goes on until it is stopped."""
+    arguments = ["--topic", TOPIC, "--provider", "test", "--producers", str(_PRODUCERS)]
+    context.start(*arguments, "--provider-option", "test.universe_size=50000", place=context.place("endless"))
 
 
 def _check_trace(trace: Trace) -> None:
