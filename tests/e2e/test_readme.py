@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tester.scenarios import GROUPS, SCENARIOS
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 _FREE = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))}
@@ -31,3 +33,23 @@ def test_every_option_of_the_readme_exists() -> None:
     )
     known = set(re.findall(r"--[a-z-]+", shown.stdout + export.stdout)) | {"--scenario"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known
+
+
+def test_the_testing_pages_example_passes(tmp_path: Path) -> None:
+    """The Python block of docs/testing.md holds with the real command, and prints its summary."""
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "testing.md").read_text(encoding="utf-8"), re.DOTALL)
+    script = tmp_path / "example.py"
+    script.write_text(f"{block}\n\nimport asyncio\n\nasyncio.run(test_my_topic())\n")
+    environment = {**_FREE, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "test_topic" in done.stdout
+
+
+def test_every_scenario_of_the_testing_page_exists() -> None:
+    """Scenarios that docs/testing.md names are there, and none that there is is missing from it."""
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    rows = page.partition("## Scenarios")[2].partition("##")[0]
+    cells = [row.split("|")[1] for row in rows.splitlines() if row.startswith("| `")]
+    named = {name for cell in cells for name in re.findall(r"`([a-z-]+)`", cell)}
+    assert named - set(GROUPS) | {one for group in GROUPS.values() for one in group} == set(SCENARIOS)

@@ -1,0 +1,902 @@
+"""Ways to break the product, each with the scenario that must notice and the words in which it must say so.
+
+A mutation is Python source that replaces a function of the orchestrator's or the producers' before the command begins.
+The sources stay as they are: `write_launcher` writes a program that puts the source in place and then calls the
+command; producers get theirs by way of the fork server, which imports it last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import msgspec
+
+from tester.fake_provider import FaultKind
+from tester.scenario import Context, Scenario
+from tester.scenarios import SCENARIOS, collector_down, faults, interrupt, kill_producers, secret_keys
+from tester.scenarios.collector_down import CollectorDown
+from tester.scenarios.interrupt import Interrupt
+from tester.scenarios.kill_producers import KillProducers
+from tester.scenarios.secret_keys import SecretKeys
+
+_PRODUCERS_MODULE = "mutated_producers"
+_ORCHESTRATOR_MODULE = "mutated_orchestrator"
+_PRELUDE = '''
+import itertools
+
+turns = itertools.count(1)
+
+
+def instead_of(owner, name):
+    """The decorated function takes the place of `owner.name`, which it is given first."""
+    original = getattr(owner, name)
+
+    def put(function):
+        setattr(owner, name, lambda *given, **named: function(original, *given, **named))
+        return function
+
+    return put
+
+'''
+_LAUNCHER = f"""
+import os
+from pathlib import Path
+
+import orchestrator.cli
+import orchestrator.composition as composition
+
+preload = composition._preload
+os.environ["PYTHONPATH"] = f"{{Path(__file__).parent}}:{{os.environ['PYTHONPATH']}}"  # for the fork server
+composition._preload = lambda *given: [*preload(*given), "{_PRODUCERS_MODULE}"]
+
+import {_ORCHESTRATOR_MODULE}
+
+orchestrator.cli.main()
+"""
+
+
+class Mutation(msgspec.Struct, frozen=True):
+    """One way to break the product.
+
+    Attributes:
+        name: Short.
+        breaks: What is broken, in words.
+        scenario: What must fail.
+        message: Regular expression for its failure: it must fail for this reason and no other.
+        orchestrator: Source that breaks the orchestrator.
+        producers: Source that breaks the producers.
+        survives: The assertion that is missing, where the scenario does not notice; else empty.
+        timeout_s: See `Context`.
+    """
+
+    name: str
+    breaks: str
+    scenario: Scenario
+    message: str
+    orchestrator: str = ""
+    producers: str = ""
+    survives: str = ""
+    timeout_s: float = 30.0
+
+
+class Part:
+    """A part of a scenario, with some of its module's constants replaced by smaller ones.
+
+    Args:
+        module: The scenario's.
+        play: The part.
+        **smaller: Constants of the module.
+    """
+
+    def __init__(self, name: str, module: ModuleType, play: Callable[[Context], None], **smaller: Any) -> None:
+        self.name = name
+        self.description = f"a part of {module.__name__}"
+        self._module = module
+        self._play = play
+        self._smaller = smaller
+
+    def run(self, context: Context) -> None:
+        """Play it."""
+        with mock.patch.multiple(self._module, **self._smaller):
+            self._play(context)
+
+
+def write_launcher(folder: Path, mutation: Mutation | None) -> Path:
+    """Write a program that behaves as the `orchestrator` command with this mutation; None breaks nothing.
+
+    Args:
+        folder: An existing folder for it.
+        mutation: Which.
+    """
+    sources = ("", "") if mutation is None else (mutation.orchestrator, mutation.producers)
+    for name, source in zip((_ORCHESTRATOR_MODULE, _PRODUCERS_MODULE), sources, strict=True):
+        (folder / f"{name}.py").write_text(_PRELUDE + dedent(source), encoding="utf-8")
+    launcher = folder / "launch.py"
+    launcher.write_text(_LAUNCHER, encoding="utf-8")
+    return launcher
+
+
+def _hanging_collector(context: Context) -> None:
+    scenario = CollectorDown()
+    scenario._down(context, "hang", scenario._healthy(context))
+
+
+BASIC, PROVIDERS, CLEAN_EXIT = SCENARIOS["basic"], SCENARIOS["providers"], SCENARIOS["clean-exit"]
+FAULTS = Part(
+    "faults",
+    faults,
+    lambda context: faults._one_after_another(context, "openai"),
+    FAULTS={title: faults.FAULTS[title] for title in ("500", "cut in an item")},
+    _KINDS={"overloaded", "stream_truncated"},
+)
+COUNTS = Part("counts", faults, faults._counts, _BREAKS=(FaultKind.CUT, FaultKind.CUT_RESET))
+KILL = Part("kill-producers", kill_producers, KillProducers().run, _KILLS=1, _PRODUCERS=1, _ITERATIONS=20)
+CTRL_C = Part("interrupt", interrupt, Interrupt()._once)
+HANGING_COLLECTOR = Part("collector-down", collector_down, _hanging_collector)
+SECRETS = Part("secrets", secret_keys, SecretKeys()._right)
+PARTS = (FAULTS, COUNTS, KILL, CTRL_C, HANGING_COLLECTOR, SECRETS)
+
+_ITEMS_ON_THEIR_WAY = (
+    Mutation(
+        name="producer-drops-parsed-items",
+        breaks="a producer parses items and forgets them",
+        scenario=BASIC,
+        message=r"^items sent by order",
+        producers="""
+            from producer.outbox import Outbox
+
+            @instead_of(Outbox, "put_items")
+            def put_items(original, self, *given):
+                if next(turns) > 1:
+                    original(self, *given)
+        """,
+    ),
+    Mutation(
+        name="producer-drops-a-batch",
+        breaks="a batch is told as sent, and is not",
+        scenario=BASIC,
+        message=r"^items received of send items",
+        producers="""
+            from contract.messages import ItemBatch
+            from producer.channel import SocketChannel
+
+            @instead_of(SocketChannel, "send")
+            async def send(original, self, *messages):
+                kept = [one for one in messages if not isinstance(one, ItemBatch) or next(turns) > 1]
+                await original(self, *kept)
+        """,
+    ),
+    Mutation(
+        name="orchestrator-drops-a-batch",
+        breaks="a batch is received and forgotten",
+        scenario=BASIC,
+        message=r"^items received of send items",
+        orchestrator="""
+            from contract.messages import ItemBatch
+            from orchestrator.supervisor import Supervisor
+
+            @instead_of(Supervisor, "_heard")
+            def heard(original, self, producer, message):
+                drop = isinstance(message, ItemBatch) and next(turns) == 1
+                return [] if drop else original(self, producer, message)
+        """,
+    ),
+    Mutation(
+        name="store-drops-an-item",
+        breaks="the store takes one item of each batch for nothing",
+        scenario=PROVIDERS,
+        message=r"^attributes.txt beside what was sent: \d+ of \d+ are missing",
+        orchestrator="""
+            import msgspec
+            from orchestrator.store.store import _Intake
+
+            @instead_of(_Intake, "take")
+            def take(original, self, batch):
+                return original(self, msgspec.structs.replace(batch, items=batch.items[1:]))
+        """,
+    ),
+    Mutation(
+        name="store-drops-an-item-of-the-simulated-model",
+        breaks="the same where no ledger tells what was sent: the item is counted as blank",
+        scenario=BASIC,
+        message=r"blank",
+        orchestrator="""
+            import msgspec
+            from orchestrator.store.store import _Intake
+
+            @instead_of(_Intake, "take")
+            def take(original, self, batch):
+                return original(self, msgspec.structs.replace(batch, items=batch.items[1:]))
+        """,
+    ),
+    Mutation(
+        name="batch-taken-in-twice",
+        breaks="a received batch is handled twice",
+        scenario=BASIC,
+        message=r"^items received of send items",
+        orchestrator="""
+            from contract.messages import ItemBatch
+            from orchestrator.supervisor import Supervisor
+
+            @instead_of(Supervisor, "_heard")
+            def heard(original, self, producer, message):
+                happenings = original(self, producer, message)
+                return happenings * 2 if isinstance(message, ItemBatch) and next(turns) == 1 else happenings
+        """,
+    ),
+    Mutation(
+        name="batch-stored-twice",
+        breaks="the store counts a batch twice, and tells of it once",
+        scenario=BASIC,
+        message=r"^duplicates in the JSON result",
+        orchestrator="""
+            from orchestrator.store import Store
+
+            @instead_of(Store, "ingest")
+            def ingest(original, self, batches):
+                outcomes = original(self, batches)
+                if next(turns) == 1:
+                    written = self.written
+                    original(self, batches)
+                    self.written = written
+                return outcomes
+        """,
+    ),
+)
+
+_FILES = (
+    Mutation(
+        name="line-written-twice",
+        breaks="a line of attributes.txt is written twice",
+        scenario=BASIC,
+        message=r"^attributes.txt: \d+ lines come more than once",
+        orchestrator="""
+            from orchestrator.store.attributes_file import AttributesFile
+
+            @instead_of(AttributesFile, "append")
+            def append(original, self, lines):
+                lines = list(lines)
+                original(self, lines[:1])
+                return original(self, lines)
+        """,
+    ),
+    Mutation(
+        name="line-not-written",
+        breaks="an item stands in run.db and not in attributes.txt",
+        scenario=BASIC,
+        message=r"^attributes.txt beside the items of run.db",
+        orchestrator="""
+            from orchestrator.store.attributes_file import AttributesFile
+
+            @instead_of(AttributesFile, "append")
+            def append(original, self, lines):
+                return 1 + original(self, list(lines)[1:])
+        """,
+    ),
+    Mutation(
+        name="row-not-written",
+        breaks="an item stands in attributes.txt and not in run.db",
+        scenario=BASIC,
+        message=r"^attributes.txt beside the items of run.db",
+        orchestrator="""
+            from orchestrator.store.store import _Intake
+
+            @instead_of(_Intake, "write")
+            def write(original, self):
+                rows, self.rows = self.rows, self.rows[:-1]
+                original(self)
+                self.rows = rows
+        """,
+    ),
+    Mutation(
+        name="line-torn",
+        breaks="the last byte of what is appended is lost",
+        scenario=BASIC,
+        message=r"^attributes.txt ends in the middle of a line",
+        orchestrator="""
+            import orchestrator.store.attributes_file as attributes_file
+
+            @instead_of(attributes_file, "blocks_of_lines")
+            def blocks_of_lines(original, lines):
+                return [(block[:-1], count) for block, count in original(lines)]
+        """,
+    ),
+    Mutation(
+        name="lines-reordered",
+        breaks="lines of attributes.txt stand in another order than they were found in",
+        scenario=BASIC,
+        message=r"^attributes.txt beside the items of run.db",
+        orchestrator="""
+            from orchestrator.store.attributes_file import AttributesFile
+
+            @instead_of(AttributesFile, "append")
+            def append(original, self, lines):
+                return original(self, reversed(list(lines)))
+        """,
+    ),
+    Mutation(
+        name="write-miscounted",
+        breaks="a write tells of one line less than it wrote",
+        scenario=BASIC,
+        message=r"^app.items.written of all 'write attributes'",
+        orchestrator="""
+            from orchestrator.store.attributes_file import AttributesFile
+
+            @instead_of(AttributesFile, "append")
+            def append(original, self, lines):
+                return original(self, lines) - 1
+        """,
+    ),
+    Mutation(
+        name="dedup-off",
+        breaks="every item is new",
+        scenario=BASIC,
+        message=r"^attributes.txt: \d+ lines come more than once",
+        orchestrator="""
+            import os
+            import orchestrator.store.store as store
+
+            store.key_of = lambda text, identity: os.urandom(16)
+        """,
+    ),
+    Mutation(
+        name="continued-run-starts-anew",
+        breaks="a second run moves the first one aside without being asked",
+        scenario=BASIC,
+        message=r"^attributes.txt after the second run: line 1 was",
+        orchestrator="""
+            from orchestrator.store import Store
+
+            @instead_of(Store, "open")
+            def open_store(original, *given, **named):
+                return original(*given, **{**named, "fresh": True})
+        """,
+    ),
+    Mutation(
+        name="rejected-not-written",
+        breaks="rejected.jsonl stays empty",
+        scenario=BASIC,
+        message=r"rejected.jsonl",
+        orchestrator="""
+            import orchestrator.store.store as store
+
+            store.refused_lines = lambda *given: []
+        """,
+    ),
+    Mutation(
+        name="manifest-not-brought-up-to-date",
+        breaks="run.json tells at the end what it told at the beginning",
+        scenario=BASIC,
+        message=r"run.json",
+        orchestrator="""
+            from orchestrator.store import Store
+
+            @instead_of(Store, "_write_manifest")
+            def write_manifest(original, self):
+                if next(turns) == 1:
+                    original(self)
+        """,
+    ),
+)
+
+_ORDERS = (
+    Mutation(
+        name="retry-skipped",
+        breaks="an order is given up at its first failure",
+        scenario=FAULTS,
+        message=r"^orders that are done: 4 was expected, 2 was seen",
+        orchestrator="""
+            import orchestrator.orders as orders
+
+            orders.may_retry = lambda *given: False
+        """,
+    ),
+    Mutation(
+        name="retry-counts-twice",
+        breaks="an item that a broken answer and its retry name counts twice for their order",
+        scenario=COUNTS,
+        message=r"^\(item, order\) counted more than once",
+        orchestrator="""
+            from orchestrator.store.ledger import OpenOrder
+
+            class Forgetful(set):
+                def __contains__(self, key):
+                    return False
+
+            @instead_of(OpenOrder, "__init__")
+            def init(original, self, provider):
+                original(self, provider)
+                self.named = Forgetful()
+        """,
+    ),
+    Mutation(
+        name="retry-asks-for-everything",
+        breaks="a retry asks for as many items as if nothing had come",
+        scenario=FAULTS,
+        message=r"app.order.size|asked for",
+        orchestrator="""
+            from orchestrator.orders import OpenOrder
+
+            OpenOrder.missing = property(lambda self: self.size)
+        """,
+    ),
+    Mutation(
+        name="known-items-not-named",
+        breaks="no prompt names what is known already",
+        scenario=FAULTS,
+        message=r"app.order.avoid|prompt",
+        orchestrator="""
+            import orchestrator.orders as orders
+
+            orders.avoid_list = lambda *given, **named: ()
+        """,
+    ),
+    Mutation(
+        name="more-in-flight-than-allowed",
+        breaks="a producer has two more open orders than --concurrency",
+        scenario=BASIC,
+        message=r"^concurrency of .*: at most 4",
+        orchestrator="""
+            import msgspec
+            from orchestrator.orders import OrderDesk
+
+            @instead_of(OrderDesk, "__init__")
+            def init(original, self, settings, *given):
+                original(self, msgspec.structs.replace(settings, concurrency=settings.concurrency + 2), *given)
+        """,
+    ),
+    Mutation(
+        name="limit-not-kept",
+        breaks="the store takes in more than --max-attributes",
+        scenario=BASIC,
+        message=r"^lines with --max-attributes: 50 was expected",
+        orchestrator="""
+            from orchestrator.store import Store
+
+            @instead_of(Store, "open")
+            def open_store(original, *given, **named):
+                return original(*given, **{**named, "max_items": None})
+        """,
+    ),
+    Mutation(
+        name="first-ctrl-c-cuts",
+        breaks="the first Ctrl-C cancels open streams",
+        scenario=CTRL_C,
+        message=r"^responses that were broken off: 0 was expected",
+        orchestrator="""
+            from orchestrator.run import Run
+
+            @instead_of(Run, "_stop")
+            def stop(original, self, reason, *, cancel):
+                original(self, reason, cancel=cancel)
+                self.supervisor.cancel(list(self.desk.open))
+        """,
+    ),
+)
+
+_PROVENANCE = (
+    Mutation(
+        name="order-attributed-to-another-provider",
+        breaks="run.db names another provider and model than were asked",
+        scenario=PROVIDERS,
+        message=r"^(in|out)put_tokens of \w+'s orders|^an item has \w+ for its provenance",
+        orchestrator="""
+            from orchestrator.store import Store
+
+            others = {"openai": "anthropic", "anthropic": "gemini", "gemini": "openai"}
+
+            @instead_of(Store, "issue_order")
+            def issue_order(original, self, *, provider, model, **named):
+                other = others[provider]
+                return original(self, provider=other, model=f"{other}-model", **named)
+        """,
+    ),
+    Mutation(
+        name="item-attributed-to-another-order",
+        breaks="a new item is noted as found by another order",
+        scenario=PROVIDERS,
+        message=r"^order \d+ \(done\): new beside the items that it named first",
+        orchestrator="""
+            from orchestrator.store.store import _Intake
+
+            @instead_of(_Intake, "_add")
+            def add(original, self, key, text, description, order_id):
+                original(self, key, text, description, max(1, order_id - 1))
+        """,
+    ),
+    Mutation(
+        name="usage-lost",
+        breaks="a producer does not tell the tokens of its calls",
+        scenario=PROVIDERS,
+        message=r"^model, input and output tokens of",
+        producers="""
+            from producer.call import _Progress
+
+            _Progress.usage_or_estimate = lambda self: None
+        """,
+    ),
+    Mutation(
+        name="usage-guessed",
+        breaks="a producer counts characters though the provider told the tokens",
+        scenario=PROVIDERS,
+        message=r"^input_tokens of openai's orders",
+        producers="""
+            from producer.call import _Progress
+
+            @instead_of(_Progress, "usage_or_estimate")
+            def usage_or_estimate(original, self):
+                self.usage = None
+                return original(self)
+        """,
+    ),
+    Mutation(
+        name="usage-not-stored",
+        breaks="run.db has no tokens",
+        scenario=BASIC,
+        message=r"^input tokens: 0 was expected",
+        orchestrator="""
+            from orchestrator.orders import OpenOrder
+
+            OpenOrder.add_usage = lambda self, usage, cost_usd: None
+        """,
+    ),
+    Mutation(
+        name="request-made-twice",
+        breaks="an answer is bought a second time and thrown away",
+        scenario=PROVIDERS,
+        message=r"^requests at the servers: 12 was expected",
+        producers="""
+            import producer.call as call_module
+
+            @instead_of(call_module, "_stream")
+            async def stream(original, order, call, provider, *given):
+                if next(turns) == 1:
+                    async for chunk in provider.stream(call):
+                        pass
+                await original(order, call, provider, *given)
+        """,
+    ),
+)
+
+_PROCESSES = (
+    Mutation(
+        name="child-leaked",
+        breaks="a child process outlives the run",
+        scenario=CLEAN_EXIT,
+        message=r"^processes were left behind: .*sleep 60",
+        orchestrator="""
+            import subprocess
+
+            subprocess.Popen(
+                ["sleep", "60"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        """,
+    ),
+    Mutation(
+        name="producer-outlives-the-run",
+        breaks="a producer goes on after it has told its end, and the orchestrator believes it",
+        scenario=BASIC,
+        message=r"^processes of the run that are alive: none expected",
+        orchestrator="""
+            import atexit
+            import multiprocessing.util
+            from orchestrator.processes.process_manager import _ForkedProcess
+
+            atexit.unregister(multiprocessing.util._exit_function)  # it would end them
+            _ForkedProcess.exit_code = lambda self: 0
+        """,
+        producers="""
+            import os
+            import signal
+            import time
+            import producer.main as main
+
+            main._end_with_orchestrator = lambda fd: None
+
+            @instead_of(main, "run")
+            def run(original, connection):
+                original(connection)
+                silence = os.open(os.devnull, os.O_RDWR)
+                os.dup2(silence, 1)
+                os.dup2(silence, 2)
+                time.sleep(60)
+        """,
+    ),
+    Mutation(
+        name="dead-producer-not-replaced",
+        breaks="nothing takes the place of a producer that was killed",
+        scenario=KILL,
+        message=r"^after 1 kills no (further answer came|producer became ready)|did not end within",
+        orchestrator="""
+            from orchestrator.supervisor import Supervisor
+
+            Supervisor.replace_dead = lambda self: None
+        """,
+        timeout_s=5.0,
+    ),
+    Mutation(
+        name="too-few-producers",
+        breaks="one producer less than asked for is started",
+        scenario=BASIC,
+        message=r"^producers started: 3 expected, 2",
+        orchestrator="""
+            from orchestrator.supervisor import Supervisor
+
+            @instead_of(Supervisor, "start_all")
+            def start_all(original, self):
+                del self.producers[-1]
+                original(self)
+        """,
+    ),
+    Mutation(
+        name="producers-exit-code",
+        breaks="producers end with an error",
+        scenario=BASIC,
+        message=r"process.exit.code",
+        producers="""
+            import sys
+            import producer.main as main
+
+            @instead_of(main, "run")
+            def run(original, connection):
+                original(connection)
+                sys.exit(3)
+        """,
+    ),
+    Mutation(
+        name="temporary-file-left",
+        breaks="a run leaves a temporary file",
+        scenario=CLEAN_EXIT,
+        message=r"^temporary files were left behind",
+        orchestrator="""
+            import tempfile
+
+            tempfile.mkstemp()
+        """,
+    ),
+    Mutation(
+        name="stray-file",
+        breaks="a run makes a file in the working directory",
+        scenario=CLEAN_EXIT,
+        message=r"^what the run made in its working directory",
+        orchestrator="""
+            from pathlib import Path
+
+            Path("debug.log").touch()
+        """,
+    ),
+    Mutation(
+        name="failure-told-as-success",
+        breaks="the exit code is 0 whatever happened",
+        scenario=CLEAN_EXIT,
+        message=r"^exit code 4 was expected, 0 was seen",
+        orchestrator="""
+            import orchestrator.cli as cli
+
+            @instead_of(cli, "_run")
+            def run(original, *given, **named):
+                original(*given, **named)
+                return 0
+        """,
+    ),
+    Mutation(
+        name="hanging-collector-blocks-the-exit",
+        breaks="the end waits for a collector that hangs (here not for ever, but for 7 s)",
+        scenario=HANGING_COLLECTOR,
+        message=r"^a collector that does hang added \d",
+        orchestrator="""
+            import threading
+            from telemetry.sdk import Telemetry
+
+            @instead_of(Telemetry, "shut_down")
+            def shut_down(original, self, budget_s):
+                ending = threading.Thread(target=self._shut_down, daemon=True)
+                ending.start()
+                ending.join(7.0)
+                if ending.is_alive():
+                    self._exporter.tell()
+        """,
+    ),
+)
+
+_TRACES = (
+    Mutation(
+        name="producer-exited-not-told",
+        breaks="no span tells of a producer's end",
+        scenario=BASIC,
+        message=r"^the trace is complete(.|\n)*has no 'producer exited'",
+        orchestrator="""
+            from orchestrator.otel_observer import OtelObserver
+
+            OtelObserver.exited = lambda *given, **named: None
+        """,
+    ),
+    Mutation(
+        name="spans-of-the-orchestrator-lost",
+        breaks="the exporter loses a batch of the orchestrator's spans",
+        scenario=BASIC,
+        message=r"^the trace is complete(.|\n)*orchestrator pid \d+: \d+ spans were emitted, \d+ received",
+        orchestrator="""
+            from opentelemetry.sdk.trace.export import SpanExportResult
+            from telemetry.sdk import _Watched
+
+            @instead_of(_Watched, "export")
+            def export(original, self, spans):
+                return SpanExportResult.SUCCESS if next(turns) == 1 else original(self, spans)
+        """,
+    ),
+    Mutation(
+        name="spans-of-producers-lost",
+        breaks="the exporter loses a batch of a producer's spans",
+        scenario=BASIC,
+        message=r"^the trace is complete(.|\n)*producer pid \d+: \d+ spans were emitted, \d+ received",
+        producers="""
+            from opentelemetry.sdk.trace.export import SpanExportResult
+            from telemetry.sdk import _Watched
+
+            @instead_of(_Watched, "export")
+            def export(original, self, spans):
+                return SpanExportResult.SUCCESS if next(turns) == 1 else original(self, spans)
+        """,
+    ),
+    Mutation(
+        name="trace-parent-ignored",
+        breaks="the run's spans do not belong to the trace of whoever started it",
+        scenario=BASIC,
+        message=r"^the trace is complete(.|\n)*no span has been received",
+        orchestrator="""
+            import telemetry.sdk
+            from opentelemetry.context import Context
+
+            telemetry.sdk.extract = lambda carrier: Context()
+        """,
+    ),
+    Mutation(
+        name="carrier-of-orders-cut",
+        breaks="orders lead back to nothing",
+        scenario=BASIC,
+        message=r"^the trace is complete(.|\n)*has no link to a 'send orders'",
+        orchestrator="""
+            from orchestrator.otel_observer import OtelObserver
+
+            @instead_of(OtelObserver, "giving")
+            def giving(original, self, *given):
+                original(self, *given)
+                return {}
+        """,
+    ),
+    Mutation(
+        name="carrier-of-items-astray",
+        breaks="batches lead back to a span that there never was",
+        scenario=BASIC,
+        message=r"^the trace is complete(.|\n)*process items.* links to \w+, which has not been received",
+        producers="""
+            from producer.otel_tracing import OtelCallTrace
+
+            @instead_of(OtelCallTrace, "sending")
+            def sending(original, self, items):
+                version, trace_id, _, flags = original(self, items)["traceparent"].split("-")
+                return {"traceparent": f"{version}-{trace_id}-{'ab' * 8}-{flags}"}
+        """,
+    ),
+    Mutation(
+        name="carrier-of-an-earlier-order",
+        breaks="an order bears the carrier of the one before",
+        scenario=BASIC,
+        message=r"links?",
+        orchestrator="""
+            from orchestrator.otel_observer import OtelObserver
+
+            earlier = []
+
+            @instead_of(OtelObserver, "giving")
+            def giving(original, self, *given):
+                earlier.append(original(self, *given))
+                return earlier[-2:][0]
+        """,
+    ),
+    Mutation(
+        name="carriers-of-two-orders-swapped",
+        breaks="two orders lead back to each other's sending",
+        scenario=BASIC,
+        message=r"order",
+        orchestrator="""
+            import msgspec
+            from orchestrator.supervisor import Supervisor
+
+            held = []
+
+            @instead_of(Supervisor, "give")
+            def give(original, self, producer, order):
+                turn = next(turns)
+                if turn == 1:
+                    held.append((producer, order))
+                    producer.open_orders[order.id] = self._clock()
+                elif turn == 2:
+                    (other, first), second = held[0], order
+                    original(self, other, msgspec.structs.replace(first, carrier=second.carrier))
+                    original(self, producer, msgspec.structs.replace(second, carrier=first.carrier))
+                else:
+                    original(self, producer, order)
+        """,
+    ),
+    Mutation(
+        name="totals-of-the-run-wrong",
+        breaks="the run's own span tells no tokens and no duplicates",
+        scenario=BASIC,
+        message=r"orchestrator run",
+        orchestrator="""
+            import msgspec
+            from orchestrator.otel_observer import OtelObserver
+
+            @instead_of(OtelObserver, "_describe_result")
+            def describe(original, self, error):
+                result = self._run.result()
+                self._run.result = lambda: msgspec.structs.replace(
+                    result, input_tokens=0, output_tokens=0, duplicates=0, calls=0, unique=0
+                )
+                original(self, error)
+                del self._run.result
+        """,
+    ),
+    Mutation(
+        name="exit-code-in-the-trace",
+        breaks="the run's span tells another exit code than the process",
+        scenario=BASIC,
+        message=r"^exit code in the trace: 0 was expected, 7 was seen",
+        orchestrator="""
+            import msgspec
+            from orchestrator.otel_observer import OtelObserver
+
+            @instead_of(OtelObserver, "_describe_result")
+            def describe(original, self, error):
+                original(self, error)
+                self._span.set_attribute("process.exit.code", 7)
+        """,
+    ),
+    Mutation(
+        name="generation-not-told",
+        breaks="a producer that replaces another says that it is the first in its place",
+        scenario=KILL,
+        message=r"app.producer.generation",
+        orchestrator="""
+            from orchestrator.otel_observer import OtelObserver
+
+            @instead_of(OtelObserver, "spawning")
+            def spawning(original, self, producer, generation):
+                return original(self, producer, 0)
+        """,
+    ),
+    Mutation(
+        name="key-in-a-span",
+        breaks="an API key stands in a span's attribute",
+        scenario=SECRETS,
+        message=r"^a part of the key stands in a span or a metric",
+        producers="""
+            from producer.otel_tracing import OtelCallTrace
+
+            @instead_of(OtelCallTrace, "requested")
+            def requested(original, self, call, provider):
+                original(self, call, provider)
+                self._span.set_attribute("app.key", self._setup.api_key.reveal())
+        """,
+    ),
+    Mutation(
+        name="key-in-the-producers-environment",
+        breaks="producers inherit the API keys",
+        scenario=SECRETS,
+        message=r"^the key stands in the environment of child processes",
+        orchestrator="""
+            import orchestrator.composition as composition
+
+            composition._SECRET_VARIABLES = frozenset()
+        """,
+    ),
+)
+
+MUTATIONS = (*_ITEMS_ON_THEIR_WAY, *_FILES, *_ORDERS, *_PROVENANCE, *_PROCESSES, *_TRACES)
