@@ -51,8 +51,8 @@ class RunObserver:
     def exited(self, producer: int, pid: int | None, exit_code: int | None, *, expected: bool) -> None:
         """Its process has ended; `exit_code` is negative for the signal that killed it."""
 
-    def giving(self, order: Order, producer: int) -> Mapping[str, str]:
-        """An order goes out; its carrier."""
+    def giving(self, order: Order, producer: int, replaces: int | None) -> Mapping[str, str]:
+        """An order goes out, perhaps for what another one at another provider left missing; its carrier."""
         return _NO_CARRIER
 
     def ingesting(self) -> None:

@@ -57,6 +57,7 @@ class OpenOrder:
         self.prompt_share = 1.0
         self.usage: Usage | None = None
         self.cost_usd: float | None = 0.0
+        self.replaces: int | None = None
 
     @property
     def missing(self) -> int:
@@ -166,7 +167,7 @@ class OrderDesk:
         order.calls += 1
         state.in_flight += 1
         self.open[order.id] = order
-        if carrier := self._observer.giving(message, producer.index):
+        if carrier := self._observer.giving(message, producer.index, order.replaces):
             message = msgspec.structs.replace(message, carrier=dict(carrier))
         self._supervisor.give(producer, message)
         return True
@@ -192,6 +193,7 @@ class OrderDesk:
         other = OpenOrder(state, request_size(order.missing, state.spec))
         other.attempt = order.attempt
         other.had = (*order.had, *order.received)
+        other.replaces = order.id
         return other
 
     def _issue(self, order: OpenOrder, message: Order, producer: Producer) -> Order:

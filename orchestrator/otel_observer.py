@@ -29,6 +29,10 @@ log = logging.getLogger("orchestrator")
 _SHUT_DOWN_S = 1.9
 """From the producers' being asked to end; a dead collector may cost 2 s at the end of a run, over all its processes."""
 _LEAST_S = 0.3
+_REFUSALS = frozenset(
+    {"400", "401", "403", "404", "405", "415", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"}
+)
+"""Answers that waiting does not cure."""
 
 
 class OtelObserver(RunObserver):
@@ -117,8 +121,8 @@ class OtelObserver(RunObserver):
                     spans.ITEMS_DUPLICATE: result.duplicates,
                     spans.ITEMS_REFUSED: result.refused,
                     spans.ORDERS: result.calls,
-                    spans.GEN_AI_INPUT_TOKENS: result.input_tokens,
-                    spans.GEN_AI_OUTPUT_TOKENS: result.output_tokens,
+                    spans.INPUT_TOKENS: result.input_tokens,
+                    spans.OUTPUT_TOKENS: result.output_tokens,
                 }
             )
             if result.cost_usd is not None:
@@ -128,11 +132,21 @@ class OtelObserver(RunObserver):
             self._span.set_attribute(spans.ERROR_TYPE, type(failure).__name__)
             self._span.set_status(Status(StatusCode.ERROR, str(failure)))
 
-    def _on_trouble(self) -> None:
-        log.warning(
-            "traces cannot be delivered to %s; the run goes on, its spans are lost until it answers",
-            shown(self._setup.traces),
-        )
+    def _on_trouble(self, answer: str) -> None:
+        where = shown(self._setup)
+        if answer in _REFUSALS:
+            log.warning(
+                "traces cannot be delivered: %s answers %s; check the address and OTEL_EXPORTER_OTLP_HEADERS; the run "
+                "goes on without spans",
+                where,
+                answer,
+            )
+        else:
+            log.warning(
+                "traces cannot be delivered to %s%s; the run goes on, its spans are lost until it takes them",
+                where,
+                f" ({answer})" if answer else "",
+            )
 
     def _start(
         self,
@@ -196,8 +210,9 @@ class OtelObserver(RunObserver):
 
     # --- messages ------------------------------------------------------------------------------------------
 
-    def giving(self, order: Order, producer: int) -> Mapping[str, str]:
+    def giving(self, order: Order, producer: int, replaces: int | None) -> Mapping[str, str]:
         """See `RunObserver`."""
+        replaced = {} if replaces is None else {spans.ORDER_REPLACES: replaces}
         span = self._start(
             spans.SEND_ORDERS,
             {
@@ -214,6 +229,7 @@ class OtelObserver(RunObserver):
                 spans.ORDER_AVOID: len(order.avoid),
                 spans.PRODUCER_INDEX: producer,
                 spans.PROVIDER: order.provider,
+                **replaced,
             },
             kind=SpanKind.PRODUCER,
         )

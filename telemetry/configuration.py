@@ -23,6 +23,7 @@ _GRPC_PORT = 4317
 _DEFAULT_ENDPOINT = "http://localhost:4318"
 _PATHS = {"traces": "/v1/traces", "metrics": "/v1/metrics"}
 _SCHEMES = {"http": "http", "https": "https", "grpc": "http", "grpcs": "https"}
+_COMPRESSIONS = ("gzip", "deflate", "none")
 _HANDLED = ("_ENDPOINT", "_PROTOCOL", "OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER")
 
 Protocol = Literal["http/protobuf", "grpc"]
@@ -62,6 +63,7 @@ def telemetry_setup(endpoint: str | None, environment: Mapping[str, str]) -> Tel
     }
     if not any(addresses.values()):
         return None
+    _check_values(variables)
     carrier = {name: variables[name.upper()] for name in ("traceparent", "tracestate") if name.upper() in variables}
     return TelemetrySetup(
         protocol=protocol,
@@ -76,14 +78,31 @@ def telemetry_setup(endpoint: str | None, environment: Mapping[str, str]) -> Tel
     )
 
 
-def shown(address: Secret | None) -> str:
-    """An address without user, password and query, for messages."""
-    if address is None:
+def shown(setup: TelemetrySetup) -> str:
+    """Where the traces go, without user, password and query, for messages."""
+    if setup.traces is None:
         return "nowhere"
-    parts = urlsplit(address.reveal())
+    parts = urlsplit(setup.traces.reveal())
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host
-    return urlunsplit((parts.scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", ""))
+    scheme = parts.scheme.replace("http", "grpc") if setup.protocol == "grpc" else parts.scheme
+    return urlunsplit((scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", ""))
+
+
+def _check_values(variables: Mapping[str, str]) -> None:
+    """Refuse what the exporters would leave out without a word. The values may hold keys and are not shown."""
+    for name in HEADER_VARIABLES:
+        for pair in variables.get(name, "").split(","):
+            header, equals, _ = pair.strip().partition("=")
+            if pair.strip() and not (equals and header.strip().replace("-", "").replace("_", "").isalnum()):
+                raise ConfigurationError(f"{name}: a header is not name=value; write name=value,name=value")
+    for name, value in variables.items():
+        if (
+            name.startswith("OTEL_EXPORTER_OTLP_")
+            and name.endswith("_COMPRESSION")
+            and value.lower() not in _COMPRESSIONS
+        ):
+            raise ConfigurationError(f"{name}: {value[:40]!r} is not one of {', '.join(_COMPRESSIONS)}")
 
 
 def _secret(address: str | None) -> Secret | None:

@@ -26,7 +26,7 @@ _VENDOR_LOGGERS = (
     "aiohttp",
     "asyncio",
 )
-_EXPORT_LOGGERS = ("opentelemetry", "urllib3", "requests", "grpc")
+_EXPORT_LOGGERS = ("opentelemetry.sdk", "urllib3", "requests", "grpc")
 
 
 _no_ids: tuple[str, str] = ("", "")

@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
@@ -23,6 +24,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from contract import spans
 from contract.messages import TelemetrySetup
 from contract.version import __version__
+from telemetry.exporters import metric_exporter, number, refusal, retry_no_more, span_exporter
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
@@ -33,7 +35,6 @@ SCOPE = "topic_orchestrator"
 _QUEUE_SPANS = 16_384
 """Spans that may wait for a slow collector; more are dropped, which the count on the last span shows."""
 _BATCH_SPANS = 512
-_EXPORT_TIMEOUT_S = 3.0
 _METRICS_EVERY_S = 15.0
 _FAILING_BUDGET_S = 0.3
 """What the end may take where the last export has failed already."""
@@ -46,7 +47,8 @@ class Telemetry:
     Args:
         setup: Where they go.
         role: `service.name`.
-        on_trouble: Called at most once, from a thread, when spans cannot be delivered.
+        on_trouble: Called at most once, from a thread, when spans cannot be delivered; with the collector's answer
+            (`401`, `UNAUTHENTICATED`), or empty where it gave none.
         readers: Further readers of the metrics, such as a page for Prometheus.
     """
 
@@ -54,20 +56,20 @@ class Telemetry:
         self,
         setup: TelemetrySetup,
         role: str,
-        on_trouble: Callable[[], None] = lambda: None,
+        on_trouble: Callable[[str], None] = lambda answer: None,
         readers: Sequence[MetricReader] = (),
     ) -> None:
         self._emitted = _Counter()
         self._meters: MeterProvider | None = None
         self._exporters: list[SpanExporter | MetricExporter] = []
         with _variables(setup):
-            self.export_delay_s = _number("OTEL_BSP_SCHEDULE_DELAY", spans.EXPORT_DELAY_S * 1000) / 1000
+            self.export_delay_s = number("OTEL_BSP_SCHEDULE_DELAY", spans.EXPORT_DELAY_S * 1000) / 1000
             resource = _resource(role)
             self._traces = TracerProvider(resource=resource, shutdown_on_exit=False, span_limits=SpanLimits())
             self._traces.add_span_processor(self._emitted)
             self._exporter: _Watched | None = None
             if setup.traces is not None:
-                delivering = _span_exporter(setup, setup.traces.reveal())
+                delivering = span_exporter(setup, setup.traces.reveal())
                 self._exporters.append(delivering)
                 self._exporter = _Watched(delivering, on_trouble)
                 self._traces.add_span_processor(
@@ -80,7 +82,7 @@ class Telemetry:
                 )
             all_readers = list(readers)
             if setup.metrics is not None and role != spans.PRODUCER:
-                reporting = _metric_exporter(setup, setup.metrics.reveal())
+                reporting = metric_exporter(setup, setup.metrics.reveal())
                 self._exporters.append(reporting)
                 all_readers.append(_periodic_reader(reporting))
             if all_readers:
@@ -106,7 +108,7 @@ class Telemetry:
         """Export the rest, for at most so long: a collector that hangs must not hold up the process's end."""
         exporter = self._exporter
         for one in self._exporters:
-            _retry_no_more(one)
+            retry_no_more(one)
         if exporter is not None and exporter.failing:
             budget_s = min(budget_s, _FAILING_BUDGET_S)
         ending = threading.Thread(target=self._shut_down, name="telemetry end", daemon=True)
@@ -137,9 +139,9 @@ class _Counter(SpanProcessor):
 class _Watched(SpanExporter):
     """An exporter whose first failure is told, in our words and once."""
 
-    def __init__(self, exporter: SpanExporter, on_trouble: Callable[[], None]) -> None:
+    def __init__(self, exporter: SpanExporter, on_trouble: Callable[[str], None]) -> None:
         self._exporter = exporter
-        self._on_trouble: Callable[[], None] | None = on_trouble
+        self._on_trouble: Callable[[str], None] | None = on_trouble
         self.failing = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -149,32 +151,20 @@ class _Watched(SpanExporter):
             result = SpanExportResult.FAILURE
         self.failing = result is not SpanExportResult.SUCCESS
         if self.failing:
-            self.tell()
+            self.tell(refusal())
         return result
 
-    def tell(self) -> None:
+    def tell(self, answer: str = "") -> None:
         """Tell of the trouble, once."""
         if self._on_trouble is not None:
             told, self._on_trouble = self._on_trouble, None
-            told()
+            told(answer)
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         return True
-
-
-def _retry_no_more(exporter: SpanExporter | MetricExporter) -> None:
-    """Let a retry that waits fail at once, and each further export have one try.
-
-    The exporters offer this only together with refusing every further export, which would lose the last spans.
-    """
-    client = getattr(exporter, "_client", None)
-    for owner, name in ((client, "_shutdown_event"), (exporter, "_shutdown_in_progress")):
-        event = getattr(owner, name, None)
-        if isinstance(event, threading.Event):
-            event.set()
 
 
 def extract(carrier: Mapping[str, str]) -> Context:
@@ -212,51 +202,17 @@ def _resource(role: str) -> Resource:
             spans.PROCESS_PARENT_PID: os.getppid(),
             "telemetry.sdk.language": "python",
             "telemetry.sdk.name": "opentelemetry",
+            "telemetry.sdk.version": version("opentelemetry-sdk"),
         }
     )
     # Not Resource.create: it asks every installed package for detectors, in every process.
     return OTELResourceDetector().detect().merge(ours)
 
 
-def _number(variable: str, default: float) -> float:
-    """A variable's value; the default where it is missing or is no number above 0."""
-    try:
-        value = float(os.environ.get(variable, ""))
-    except ValueError:
-        return default
-    return value if 0 < value < 1e9 else default
-
-
-def _timeout_s() -> float:
-    return _number("OTEL_EXPORTER_OTLP_TIMEOUT", _EXPORT_TIMEOUT_S)
-
-
-def _span_exporter(setup: TelemetrySetup, address: str) -> SpanExporter:
-    if setup.protocol == "grpc":
-        _quiet_grpc()
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
-
-        return GrpcExporter(endpoint=address, timeout=_timeout_s())
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-    return OTLPSpanExporter(endpoint=address, timeout=_timeout_s())
-
-
-def _metric_exporter(setup: TelemetrySetup, address: str) -> MetricExporter:
-    if setup.protocol == "grpc":
-        _quiet_grpc()
-        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcExporter
-
-        return GrpcExporter(endpoint=address, timeout=_timeout_s())
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-
-    return OTLPMetricExporter(endpoint=address, timeout=_timeout_s())
-
-
 def _periodic_reader(exporter: MetricExporter) -> MetricReader:
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-    every_ms = _number("OTEL_METRIC_EXPORT_INTERVAL", _METRICS_EVERY_S * 1000)
+    every_ms = number("OTEL_METRIC_EXPORT_INTERVAL", _METRICS_EVERY_S * 1000)
     return PeriodicExportingMetricReader(exporter, export_interval_millis=every_ms)
 
 
@@ -264,11 +220,6 @@ def _meter_provider(readers: Sequence[MetricReader], resource: Resource) -> Mete
     from opentelemetry.sdk.metrics import MeterProvider
 
     return MeterProvider(readers, resource=resource, shutdown_on_exit=False)
-
-
-def _quiet_grpc() -> None:
-    """What gRPC's core would write to stderr by itself comes as a failed export, too."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 @contextmanager

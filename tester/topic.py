@@ -152,7 +152,7 @@ class Topic(msgspec.Struct, frozen=True):
         root = self.trace.root
         producers = {span.attributes.get(names.PRODUCER_INDEX) for span in self.trace.named(names.SPAWN)}
         exits, spawned = self.trace.named(names.PRODUCER_EXITED), self.trace.named(names.SPAWN)
-        tokens = [f"{root.number(name):,.0f}" for name in (names.GEN_AI_INPUT_TOKENS, names.GEN_AI_OUTPUT_TOKENS)]
+        tokens = [f"{root.number(name):,.0f}" for name in (names.INPUT_TOKENS, names.OUTPUT_TOKENS)]
         rows = {
             "topic": printable(self.name),
             "ended": f"{self.stop_reason or 'for no known reason'} after {self.duration_s:.2f} s",

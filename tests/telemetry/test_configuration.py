@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from contract.errors import ConfigurationError
@@ -91,6 +93,9 @@ def test_an_address_that_cannot_be_used_is_refused(text: str) -> None:
         {ENDPOINT: "nonsense"},
         {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "nonsense"},
         {ENDPOINT: "http://h", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
+        {ENDPOINT: "http://h", "OTEL_EXPORTER_OTLP_HEADERS": "authorization: Bearer x"},
+        {ENDPOINT: "http://h", "OTEL_EXPORTER_OTLP_HEADERS": "a=b,secret"},
+        {ENDPOINT: "http://h", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "zstd"},
     ],
 )
 def test_bad_variables_are_configuration_errors(environment: dict[str, str]) -> None:
@@ -119,13 +124,17 @@ def test_headers_travel_as_secrets_and_context_as_a_carrier() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "wanted"),
+    ("protocol", "address", "wanted"),
     [
-        ("http://user:secret@h:1/v1/traces?token=secret", "http://h:1/v1/traces"),
-        ("http://[::1]:4318/v1/traces", "http://[::1]:4318/v1/traces"),
-        ("https://h/x", "https://h/x"),
+        ("http/protobuf", "http://user:secret@h:1/v1/traces?token=secret", "http://h:1/v1/traces"),
+        ("http/protobuf", "http://[::1]:4318/v1/traces", "http://[::1]:4318/v1/traces"),
+        ("http/protobuf", "https://h/x", "https://h/x"),
+        ("grpc", "http://h:4317", "grpc://h:4317"),
+        ("grpc", "https://h:4317", "grpcs://h:4317"),
     ],
 )
-def test_messages_show_no_secret_of_an_address(address: str, wanted: str) -> None:
+def test_messages_show_no_secret_of_an_address(
+    protocol: Literal["http/protobuf", "grpc"], address: str, wanted: str
+) -> None:
     """User, password and query are not shown."""
-    assert shown(Secret(address)) == wanted
+    assert shown(TelemetrySetup(protocol=protocol, traces=Secret(address))) == wanted

@@ -5,6 +5,8 @@ import threading
 
 import pytest
 
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
 from contract import spans
 from contract.messages import Secret, TelemetrySetup
 from telemetry.sdk import Telemetry, carrier_of, current_ids, extract, links_to
@@ -58,7 +60,7 @@ def test_a_refusing_collector_is_told_of_once_and_holds_up_nobody(fault: str) ->
     """Undelivered spans are told of once; the end does not wait for retries, though its budget here is an hour."""
     told: list[int] = []
     with Collector(fault=fault) as collector:  # type: ignore[arg-type]
-        telemetry = Telemetry(_setup(collector), spans.PRODUCER, lambda: told.append(1))
+        telemetry = Telemetry(_setup(collector), spans.PRODUCER, lambda answer: told.append(1))
         for _ in range(3):
             telemetry.tracer.start_span("lost").end()
             telemetry.flush_soon()
@@ -66,12 +68,34 @@ def test_a_refusing_collector_is_told_of_once_and_holds_up_nobody(fault: str) ->
     assert told == [1]
 
 
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_the_exporters_own_log_lines_are_kept_back(protocol: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A program that embeds us sees no line of the exporters', of spans or metrics; the answer is told to `on_trouble`.
+
+    Exporters of its own are heard as before.
+    """
+    told: list[str] = []
+    with Collector(fault="error", grpc=True) as collector:
+        address = collector.grpc_endpoint if protocol == "grpc" else f"{collector.endpoint}/v1/traces"
+        setup = _setup(collector, protocol=protocol, traces=Secret(address), metrics=Secret(address))
+        telemetry = Telemetry(setup, spans.ORCHESTRATOR, told.append)
+        assert telemetry.meter is not None
+        telemetry.meter.create_counter("count").add(1)
+        telemetry.tracer.start_span("lost").end()
+        telemetry.shut_down(WAIT_S)
+        assert told == ["UNAVAILABLE" if protocol == "grpc" else "503"]
+        assert [record for record in caplog.records if record.name.startswith("opentelemetry")] == []
+        theirs = OTLPSpanExporter(endpoint=f"{collector.endpoint}/v1/traces", timeout=0.1)
+        theirs.export([])
+        assert [record.name for record in caplog.records if record.name.startswith("opentelemetry")]
+
+
 def test_a_hanging_collector_costs_the_budget_and_no_more() -> None:
     """The end of a process waits no longer than its budget for a collector that never answers, and says so once."""
     told: list[int] = []
     with Collector(fault="hang") as collector:
         setup = _setup(collector, variables={"OTEL_EXPORTER_OTLP_TIMEOUT": Secret("3600")})
-        telemetry = Telemetry(setup, spans.PRODUCER, lambda: told.append(1))
+        telemetry = Telemetry(setup, spans.PRODUCER, lambda answer: told.append(1))
         telemetry.tracer.start_span("lost").end()
         ending = threading.Thread(target=telemetry.shut_down, args=(0.05,))
         ending.start()
