@@ -4,7 +4,6 @@ import os
 import threading
 
 import pytest
-
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 from contract import spans
@@ -75,17 +74,17 @@ def test_the_exporters_own_log_lines_are_kept_back(protocol: str, caplog: pytest
     Exporters of its own are heard as before.
     """
     told: list[str] = []
-    with Collector(fault="error", grpc=True) as collector:
-        address = collector.grpc_endpoint if protocol == "grpc" else f"{collector.endpoint}/v1/traces"
+    with Collector(fault="error" if protocol == "grpc" else None, grpc=True) as collector:
+        address = collector.grpc_endpoint if protocol == "grpc" else f"{collector.endpoint}/nowhere"
         setup = _setup(collector, protocol=protocol, traces=Secret(address), metrics=Secret(address))
         telemetry = Telemetry(setup, spans.ORCHESTRATOR, told.append)
         assert telemetry.meter is not None
         telemetry.meter.create_counter("count").add(1)
         telemetry.tracer.start_span("lost").end()
         telemetry.shut_down(WAIT_S)
-        assert told == ["UNAVAILABLE" if protocol == "grpc" else "503"]
+        assert told == ["UNAVAILABLE" if protocol == "grpc" else "404"]
         assert [record for record in caplog.records if record.name.startswith("opentelemetry")] == []
-        theirs = OTLPSpanExporter(endpoint=f"{collector.endpoint}/v1/traces", timeout=0.1)
+        theirs = OTLPSpanExporter(endpoint=f"{collector.endpoint}/nowhere", timeout=5.0)
         theirs.export([])
         assert [record.name for record in caplog.records if record.name.startswith("opentelemetry")]
 
