@@ -69,8 +69,7 @@ class OtelObserver(RunObserver):
         self._next_close_ns = 0
         self._ending: float | None = None
         self._metering = Metering(self._telemetry.meter)
-        self._start(spans.PROCESS_STARTED, {spans.PROCESS_ROLE: spans.ORCHESTRATOR}).end()
-        self._telemetry.flush_soon()
+        self._telemetry.started(self._context)
         context = self._span.get_span_context()
         ids = (f"{context.trace_id:032x}", f"{context.span_id:016x}")
         show_trace_ids(lambda: ids)

@@ -40,10 +40,7 @@ class OtelProducerTrace(ProducerTrace):
         self._orders = 0
         self._open: set[OtelCallTrace] = set()
         tracer = self._telemetry.tracer
-        tracer.start_span(
-            spans.PROCESS_STARTED, self._telemetry.parent, attributes={spans.PROCESS_ROLE: spans.PRODUCER}
-        ).end()
-        self._telemetry.flush_soon()
+        self._telemetry.started(self._telemetry.parent)
         self._span = tracer.start_span(
             spans.PRODUCER_RUN,
             self._telemetry.parent,

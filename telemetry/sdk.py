@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,6 +60,7 @@ class Telemetry:
         on_trouble: Callable[[str], None] = lambda answer: None,
         readers: Sequence[MetricReader] = (),
     ) -> None:
+        self._role = role
         self._emitted = _Counter()
         self._meters: MeterProvider | None = None
         self._exporters: list[SpanExporter | MetricExporter] = []
@@ -99,6 +101,13 @@ class Telemetry:
     def meter(self) -> Meter | None:
         """For metrics, where they are wanted."""
         return None if self._meters is None else self._meters.get_meter(SCOPE, __version__)
+
+    def started(self, parent: Context) -> None:
+        """Tell that this process is there: a span without length, sent at once, however the process may end."""
+        now = time.time_ns()
+        attributes = {spans.PROCESS_ROLE: self._role}
+        self.tracer.start_span(spans.PROCESS_STARTED, parent, attributes=attributes, start_time=now).end(now)
+        self.flush_soon()
 
     def flush_soon(self) -> None:
         """Export what has ended without waiting for the delay; returns at once."""
