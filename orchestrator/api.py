@@ -11,10 +11,12 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from contract.errors import UsageError
 from orchestrator.composition import Seams, built_run
@@ -34,23 +36,14 @@ class ItemStream:
     """
 
     def __init__(self, settings: Settings, seams: Seams) -> None:
-        self._settings = settings
-        self._seams = seams
-        self._items = self._run()
-        self.result: Result | None = None
+        self._results: list[Result] = []
+        self._items = _items(settings, seams, self._results)
+        _open_streams.add(self)
 
-    def _run(self) -> Generator[ItemFound, None, None]:
-        with built_run(self._settings, self._seams, progress=lambda text: None) as run:
-            try:
-                with closing(run.rounds()) as rounds:
-                    for events in rounds:
-                        for event in events:
-                            if isinstance(event, ItemFound):
-                                yield event
-            finally:
-                self.result = run.result()
-            if run.failure is not None:
-                raise run.failure
+    @property
+    def result(self) -> Result | None:
+        """What the run did, once the iteration has ended."""
+        return self._results[0] if self._results else None
 
     def __iter__(self) -> Iterator[ItemFound]:
         return self._items
@@ -61,6 +54,31 @@ class ItemStream:
     def close(self) -> None:
         """End the run now."""
         self._items.close()
+
+
+def _items(settings: Settings, seams: Seams, results: list[Result]) -> Generator[ItemFound, None, None]:
+    """The run. Knows nothing of its `ItemStream`: dropping that, as `break` does, must end the run at once."""
+    with built_run(settings, seams, progress=lambda text: None) as run:
+        try:
+            with closing(run.rounds()) as rounds:
+                for events in rounds:
+                    for event in events:
+                        if isinstance(event, ItemFound):
+                            yield event
+        finally:
+            results.append(run.result())
+        if run.failure is not None:
+            raise run.failure
+
+
+_open_streams: WeakSet[ItemStream] = WeakSet()
+
+
+@atexit.register
+def _close_streams() -> None:
+    """End streams that the program still holds: while the interpreter goes down nothing can be ended any more."""
+    for one in list(_open_streams):
+        one.close()
 
 
 def stream(topic: str, *, seams: Seams | None = None, **settings: Any) -> ItemStream:

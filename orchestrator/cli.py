@@ -17,6 +17,7 @@ from contract.errors import ExitCode, OrchestratorError, UsageError
 from contract.text import printable
 from contract.version import __version__
 from orchestrator.settings import OPTIONS, Option, Settings, build_settings, read_environment
+from telemetry.configuration import without_secrets
 from telemetry.logs import let_go
 
 _EPILOG = """\
@@ -184,8 +185,9 @@ def _run(settings: Settings, arguments: list[str], *, as_json: bool, quiet: bool
     from orchestrator.signals import forwarded_signals
 
     reporter = choose_reporter(settings, as_json=as_json, quiet=quiet, command=_again(arguments, settings.topic))
-    with reporter:
-        with built_run(settings, Seams(), reporter.progress) as run, forwarded_signals(run):
+    with reporter, forwarded_signals() as signals:
+        with built_run(settings, Seams(), reporter.progress) as run:
+            signals.to(run)
             reporter.started(run)
             for events in run.rounds():
                 reporter.round(run, events)
@@ -208,6 +210,10 @@ def _again(arguments: list[str], topic: str) -> str:
             words.append(topic)  # as it was understood: on one line, without bytes that cannot be typed
         elif word.startswith("--topic="):
             words.append(f"--topic={topic}")
+        elif words and words[-1] == "--trace-ep":
+            words.append(without_secrets(word))
+        elif word.startswith("--trace-ep="):
+            words.append(f"--trace-ep={without_secrets(word.partition('=')[2])}")
         elif word != "--fresh":
             words.append(word)
     return f"{program} {shlex.join(words)}"

@@ -14,7 +14,7 @@ from orchestrator.observer import RunObserver
 from orchestrator.processes.process_manager import ForkServerProcessManager, ProcessManager, SpawnTarget
 from orchestrator.providers import ProviderSpec, Wanted, build_specs, wanted_providers
 from orchestrator.settings import Settings, read_environment
-from telemetry.configuration import HEADER_VARIABLES, telemetry_setup
+from telemetry.configuration import SECRET_VARIABLES, telemetry_setup
 
 if TYPE_CHECKING:
     from orchestrator.filesystem import FileSystem
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OUTPUT_ROOT = Path("output")
 PRODUCER = SpawnTarget("producer.main", "run")
-_SECRET_VARIABLES = frozenset(name for names in KEY_VARIABLES.values() for name in names) | set(HEADER_VARIABLES)
+_SECRET_VARIABLES = frozenset(name for names in KEY_VARIABLES.values() for name in names) | set(SECRET_VARIABLES)
 
 _ADAPTERS = {
     "openai": "producer.providers.openai",
@@ -127,7 +127,13 @@ def _observed(telemetry: TelemetrySetup | None, settings: Settings) -> Iterator[
         return
     from orchestrator.otel_observer import OtelObserver  # a quarter of a second, only where it is wanted
 
-    observer = OtelObserver(telemetry, settings)
+    try:
+        observer = OtelObserver(telemetry, settings)
+    except Exception as error:
+        # The SDK reads dozens of variables, each in its own way; their values may hold keys.
+        raise ConfigurationError(
+            f"an OTEL_* variable has a value that OpenTelemetry cannot use ({type(error).__name__}): mend or unset it"
+        ) from error
     try:
         yield observer
     except BaseException as error:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from opentelemetry.context import Context, get_current
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, get_current_span, set_span_in_context
 
 from contract import spans
 from contract.errors import ErrorKind, ExitCode, OrchestratorError
@@ -29,6 +29,9 @@ log = logging.getLogger("orchestrator")
 _SHUT_DOWN_S = 1.9
 """From the producers' being asked to end; a dead collector may cost 2 s at the end of a run, over all its processes."""
 _LEAST_S = 0.3
+_MOST_LINKS = 100
+_UNKNOWN_EXIT = 255
+"""What `multiprocessing` says of a process whose fork server has died before it could tell."""
 _REFUSALS = frozenset(
     {"400", "401", "403", "404", "405", "415", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"}
 )
@@ -38,7 +41,7 @@ _REFUSALS = frozenset(
 class OtelObserver(RunObserver):
     """Makes the spans of a run, and records its metrics.
 
-    The run span stands under the span that `TRACEPARENT` names, else under the calling program's current span.
+    The run span stands under the calling program's current span, else under the one that `TRACEPARENT` names.
 
     Args:
         setup: Where spans and metrics go.
@@ -48,11 +51,11 @@ class OtelObserver(RunObserver):
     def __init__(self, setup: TelemetrySetup, settings: Settings) -> None:
         self._setup = setup
         self._telemetry = Telemetry(setup, spans.ORCHESTRATOR, self._on_trouble)
-        self._window_ns = int(spans.WINDOW_DELAYS * self._telemetry.export_delay_s * 1e9)
+        self._window_s = spans.WINDOW_DELAYS * self._telemetry.export_delay_s
         self._tracer = self._telemetry.tracer
         self._span = self._tracer.start_span(
             spans.RUN,
-            self._telemetry.parent if setup.carrier else get_current(),
+            get_current() if get_current_span().get_span_context().is_valid else self._telemetry.parent,
             attributes={
                 spans.TOPIC: settings.topic,
                 spans.PRODUCERS: settings.producers,
@@ -66,7 +69,7 @@ class OtelObserver(RunObserver):
         self._process_windows: dict[tuple[int, int, str], _ProcessWindow] = {}
         self._write_window: _WriteWindow | None = None
         self._began_ns = 0
-        self._next_close_ns = 0
+        self._next_close = 0.0
         self._ending: float | None = None
         self._metering = Metering(self._telemetry.meter)
         self._telemetry.started(self._context)
@@ -130,6 +133,9 @@ class OtelObserver(RunObserver):
         if failure is not None:
             self._span.set_attribute(spans.ERROR_TYPE, type(failure).__name__)
             self._span.set_status(Status(StatusCode.ERROR, str(failure)))
+        elif exit_code not in (ExitCode.DONE, ExitCode.INTERRUPTED) and self._run is not None:
+            self._span.set_attribute(spans.ERROR_TYPE, str(self._run.stop_reason))
+            self._span.set_status(Status(StatusCode.ERROR, self._run.result().explanation))
 
     def _on_trouble(self, answer: str) -> None:
         where = shown(self._setup)
@@ -196,9 +202,9 @@ class OtelObserver(RunObserver):
         }
         if pid is not None:
             attributes[spans.CHILD_PID] = pid
-        if exit_code is not None and exit_code >= 0:
+        if exit_code is not None and 0 <= exit_code < _UNKNOWN_EXIT:
             attributes[spans.PROCESS_EXIT_CODE] = exit_code
-        elif exit_code is not None:
+        elif exit_code is not None and exit_code < 0:
             attributes[spans.EXIT_SIGNAL] = _signal_name(-exit_code)
         if not expected:
             attributes[spans.ERROR_TYPE] = ErrorKind.PROCESS_CRASH.value
@@ -243,12 +249,16 @@ class OtelObserver(RunObserver):
         """See `RunObserver`."""
         served = [self._window_of(one).take(one) for one in taken]
         if written is not None:
+            if self._write_window is not None and self._write_window.full:
+                self._write_window.end()
+                self._write_window = None
             if self._write_window is None:
                 path = str(self._run.store.attributes_path.absolute()) if self._run is not None else ""
                 span = self._start(spans.WRITE, {spans.FILE_PATH: path}, start_ns=written.began_ns)
                 self._write_window = _WriteWindow(span, written.began_ns)
             new = [window for window, one in zip(served, taken, strict=True) if one.outcome and one.outcome.new]
             self._write_window.take(written, new)
+        self._began_ns = 0  # what comes too late is told of without a transaction
         self._metering.ingested(taken)
         self._close_windows()
 
@@ -292,15 +302,15 @@ class OtelObserver(RunObserver):
         self._close_windows()
 
     def _close_windows(self, *, everything: bool = False) -> None:
-        now = time.time_ns()
-        if now < self._next_close_ns and not everything:
+        now = time.monotonic()  # the clock of the spans may be set back
+        if now < self._next_close and not everything:
             return
-        self._next_close_ns = now + self._window_ns // 4
-        due = now - self._window_ns
+        self._next_close = now + self._window_s / 4
+        due = now - self._window_s
         for key, window in list(self._process_windows.items()):
-            if everything or window.began_ns < due:
+            if everything or window.opened < due:
                 self._process_windows.pop(key).end()
-        if self._write_window is not None and (everything or self._write_window.began_ns < due):
+        if self._write_window is not None and (everything or self._write_window.opened < due):
             self._write_window.end()
             self._write_window = None
 
@@ -323,14 +333,14 @@ class _ProcessWindow:
 
     def __init__(self, span: Span, began_ns: int) -> None:
         self.span = span
-        self.began_ns = began_ns
-        self._ended_ns = began_ns
+        self.opened = time.monotonic()
+        self._began_ns = self._ended_ns = began_ns
         self._batches = 0
         self._received = self._new = self._duplicate = self._held = self._blank = self._late = 0
 
     def take(self, taken: Taken) -> _ProcessWindow:
         self._batches += 1
-        self._ended_ns = time.time_ns()
+        self._ended_ns = max(self._began_ns, time.time_ns())
         count, outcome = len(taken.batch.items), taken.outcome
         if outcome is None:
             self._late += count
@@ -367,10 +377,16 @@ class _WriteWindow:
 
     def __init__(self, span: Span, began_ns: int) -> None:
         self.span = span
-        self.began_ns = began_ns
+        self.opened = time.monotonic()
+        self._began_ns = began_ns
         self._last: Written | None = None
         self._lines = self._writes = self._busy_ns = 0
         self._linked: set[int] = set()
+
+    @property
+    def full(self) -> bool:
+        """Whether it has so many links that further ones might be dropped."""
+        return len(self._linked) >= _MOST_LINKS
 
     def take(self, written: Written, windows: Sequence[_ProcessWindow]) -> None:
         self._last = written
@@ -392,7 +408,7 @@ class _WriteWindow:
                 spans.FILE_SIZE: self._last.size if self._last is not None else 0,
             }
         )
-        self.span.end(self._last.ended_ns if self._last is not None else None)
+        self.span.end(max(self._began_ns, self._last.ended_ns if self._last is not None else 0))
 
 
 def _signal_name(number: int) -> str:

@@ -35,6 +35,7 @@ from orchestrator.settings import Settings
 from orchestrator.stats import RunStats
 from orchestrator.store import IncomingBatch, Ingested, Store
 from orchestrator.supervisor import Became, Died, Happening, Said, Supervisor
+from telemetry.configuration import without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -265,7 +266,11 @@ class Run:
             return
         incoming = [IncomingBatch(batch.order_id, batch.items, batch.refused) for _, batch in batches]
         self._observer.ingesting()
-        outcomes = self.store.ingest(incoming)
+        try:
+            outcomes = self.store.ingest(incoming)
+        except StorageError:
+            self._observer.ingested([Taken(producer, batch, None) for producer, batch in batches], None)
+            raise
         taken = [Taken(producer, batch, outcome) for (producer, batch), outcome in zip(batches, outcomes, strict=True)]
         self._observer.ingested(taken, self.store.written)
         for (producer, batch), outcome in zip(batches, outcomes, strict=True):
@@ -355,5 +360,10 @@ def _found(outcome: Ingested, provider: str) -> list[RunEvent]:
 
 
 def _as_json(settings: Settings) -> dict[str, Any]:
-    built: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
+    """The settings as they may be kept: no password, and only text that can be written."""
+    endpoint = settings.trace_endpoint
+    kept = msgspec.structs.replace(settings, trace_endpoint=endpoint and without_secrets(endpoint))
+    built: dict[str, Any] = msgspec.to_builtins(
+        kept, enc_hook=lambda value: str(value).encode(errors="replace").decode()
+    )
     return built

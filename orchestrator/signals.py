@@ -13,23 +13,45 @@ if TYPE_CHECKING:
     from orchestrator.run import Run
 
 
+class SignalForwarding:
+    """Where signals go: to a run as wishes; before there is one they end the command, so that all is cleaned up."""
+
+    def __init__(self) -> None:
+        self._run: Run | None = None
+
+    def to(self, run: Run) -> None:
+        """From now on signals are this run's wishes. One that has ended takes no notice of them."""
+        self._run = run
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Handler of Ctrl-C."""
+        if self._run is None:
+            raise KeyboardInterrupt
+        self._run.interrupt()
+
+    def terminate(self, number: int, frame: FrameType | None) -> None:
+        """Handler of SIGTERM and SIGHUP."""
+        if self._run is None:
+            raise KeyboardInterrupt
+        self._run.terminate()
+
+
 @contextmanager
-def forwarded_signals(run: Run) -> Iterator[None]:
+def forwarded_signals() -> Iterator[SignalForwarding]:
     """While inside: Ctrl-C asks the run to finish open responses, twice to end at once; SIGTERM and SIGHUP end it.
 
+    It reaches from before the run is built until its spans are delivered: a signal in between costs no result.
     Only the main thread can receive signals; elsewhere this does nothing.
     """
+    forwarding = SignalForwarding()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield forwarding
         return
-
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
-        run.interrupt()
-
-    def on_terminate(number: int, frame: FrameType | None) -> None:
-        run.terminate()
-
-    handlers = {signal.SIGINT: on_interrupt, signal.SIGTERM: on_terminate, signal.SIGHUP: on_terminate}
+    handlers = {
+        signal.SIGINT: forwarding.interrupt,
+        signal.SIGTERM: forwarding.terminate,
+        signal.SIGHUP: forwarding.terminate,
+    }
     # What is ignored stays ignored: `nohup` and background jobs of a shell ask for that.
     before = {
         number: signal.signal(number, handler)
@@ -37,7 +59,7 @@ def forwarded_signals(run: Run) -> Iterator[None]:
         if signal.getsignal(number) is not signal.SIG_IGN
     }
     try:
-        yield
+        yield forwarding
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

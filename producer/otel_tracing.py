@@ -272,7 +272,9 @@ class OtelCallTrace(CallTrace):
 
     def _fail(self, span: Span, message: OrderDone | OrderFailed) -> None:
         if isinstance(message, OrderFailed):
-            span.set_attribute(spans.ERROR_TYPE, message.kind.value)
+            # HTTP's convention wants an error status itself as the type.
+            refused = span is self._attempt and message.status is not None and message.status >= 400
+            span.set_attribute(spans.ERROR_TYPE, str(message.status) if refused else message.kind.value)
             span.set_status(Status(StatusCode.ERROR, message.message))
 
 

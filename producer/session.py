@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from contract.errors import ErrorKind, OrchestratorError, ProviderError
 from contract.messages import Cancel, Configure, Order, OrderFailed, ProviderSetup, Ready, Shutdown
@@ -76,7 +78,16 @@ class Session:
         if self._log_to_channel:
             from contract.messages import LogLine
 
-            handler = CallbackHandler(lambda *record: self._outbox.put(LogLine(*record)))
+            loop, own = asyncio.get_running_loop(), threading.get_ident()
+
+            def put(*record: Any) -> None:
+                line = LogLine(*record)
+                if threading.get_ident() == own:
+                    self._outbox.put(line)
+                else:
+                    loop.call_soon_threadsafe(self._outbox.put, line)
+
+            handler = CallbackHandler(put)
             set_up_logging(message.log_level, [handler])
         if message.telemetry is not None:
             from producer.otel_tracing import OtelProducerTrace  # only where there is something to trace

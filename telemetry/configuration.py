@@ -5,6 +5,7 @@ Imports nothing of OpenTelemetry: a run without tracing pays for none of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -12,18 +13,19 @@ from urllib.parse import urlsplit, urlunsplit
 from contract.errors import ConfigurationError
 from contract.messages import Secret, TelemetrySetup
 
-HEADER_VARIABLES = (
-    "OTEL_EXPORTER_OTLP_HEADERS",
-    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
-    "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
-)
+_SIGNALS = ("", "TRACES_", "METRICS_", "LOGS_")
+HEADER_VARIABLES = tuple(f"OTEL_EXPORTER_OTLP_{signal}HEADERS" for signal in _SIGNALS)
+SECRET_VARIABLES = HEADER_VARIABLES + tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in _SIGNALS)
 """Variables that may hold keys: no child inherits them."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A header's name (RFC 9110)."""
 
 _GRPC_PORT = 4317
 _DEFAULT_ENDPOINT = "http://localhost:4318"
 _PATHS = {"traces": "/v1/traces", "metrics": "/v1/metrics"}
 _SCHEMES = {"http": "http", "https": "https", "grpc": "http", "grpcs": "https"}
-_COMPRESSIONS = ("gzip", "deflate", "none")
+_COMPRESSION = re.compile("OTEL_EXPORTER_OTLP_(TRACES_|METRICS_)?COMPRESSION")
+_COMPRESSIONS = {"http/protobuf": ("gzip", "deflate", "none"), "grpc": ("gzip", "none")}
 _HANDLED = ("_ENDPOINT", "_PROTOCOL", "OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER")
 
 Protocol = Literal["http/protobuf", "grpc"]
@@ -57,13 +59,15 @@ def telemetry_setup(endpoint: str | None, environment: Mapping[str, str]) -> Tel
     variables = {name: value.strip() for name, value in environment.items() if value.strip()}
     if variables.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
+    if not _wanted(endpoint, variables):
+        return None
     protocol = _protocol(endpoint, variables)
     addresses: dict[Signal, str | None] = {
         signal: _address(signal, endpoint, protocol, variables) for signal in ("traces", "metrics")
     }
     if not any(addresses.values()):
         return None
-    _check_values(variables)
+    _check_values(variables, protocol)
     carrier = {name: variables[name.upper()] for name in ("traceparent", "tracestate") if name.upper() in variables}
     return TelemetrySetup(
         protocol=protocol,
@@ -72,7 +76,9 @@ def telemetry_setup(endpoint: str | None, environment: Mapping[str, str]) -> Tel
         variables={
             name: Secret(value)
             for name, value in variables.items()
-            if name.startswith("OTEL_") and not name.endswith(_HANDLED)
+            if name.startswith("OTEL_")
+            and not name.endswith(_HANDLED)
+            and not (_COMPRESSION.fullmatch(name) and value.lower() == "none")  # gRPC's exporter does not know the word
         },
         carrier=carrier,
     )
@@ -82,31 +88,46 @@ def shown(setup: TelemetrySetup) -> str:
     """Where the traces go, without user, password and query, for messages."""
     if setup.traces is None:
         return "nowhere"
-    parts = urlsplit(setup.traces.reveal())
+    address = without_secrets(setup.traces.reveal())
+    return address.replace("http", "grpc", 1) if setup.protocol == "grpc" else address
+
+
+def without_secrets(address: str) -> str:
+    """An address without user, password and query."""
+    parts = urlsplit(address)
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host
-    scheme = parts.scheme.replace("http", "grpc") if setup.protocol == "grpc" else parts.scheme
-    return urlunsplit((scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", ""))
+    return urlunsplit((parts.scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", ""))
 
 
-def _check_values(variables: Mapping[str, str]) -> None:
+def _check_values(variables: Mapping[str, str], protocol: Protocol) -> None:
     """Refuse what the exporters would leave out without a word. The values may hold keys and are not shown."""
     for name in HEADER_VARIABLES:
         for pair in variables.get(name, "").split(","):
             header, equals, _ = pair.strip().partition("=")
-            if pair.strip() and not (equals and header.strip().replace("-", "").replace("_", "").isalnum()):
+            if pair.strip() and not (equals and _TOKEN.fullmatch(header.strip())):
                 raise ConfigurationError(f"{name}: a header is not name=value; write name=value,name=value")
     for name, value in variables.items():
-        if (
-            name.startswith("OTEL_EXPORTER_OTLP_")
-            and name.endswith("_COMPRESSION")
-            and value.lower() not in _COMPRESSIONS
-        ):
-            raise ConfigurationError(f"{name}: {value[:40]!r} is not one of {', '.join(_COMPRESSIONS)}")
+        if _COMPRESSION.fullmatch(name) and value.lower() not in _COMPRESSIONS[protocol]:
+            allowed = ", ".join(_COMPRESSIONS[protocol])
+            raise ConfigurationError(f"{name}: {value[:40]!r} is not one of {allowed} (over {protocol})")
 
 
 def _secret(address: str | None) -> Secret | None:
     return None if address is None else Secret(address)
+
+
+def _wanted(endpoint: str | None, variables: Mapping[str, str]) -> bool:
+    """Whether anything is to be exported, wherever to."""
+    if endpoint is not None:
+        return True
+    everywhere = variables.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    for signal in ("TRACES", "METRICS"):
+        exporter = variables.get(f"OTEL_{signal}_EXPORTER")
+        somewhere = everywhere or variables.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT") or exporter == "otlp"
+        if exporter != "none" and somewhere:
+            return True
+    return False
 
 
 def _protocol(endpoint: str | None, variables: Mapping[str, str]) -> Protocol:
@@ -129,7 +150,7 @@ def _protocol(endpoint: str | None, variables: Mapping[str, str]) -> Protocol:
 
 def _address(signal: Signal, endpoint: str | None, protocol: Protocol, variables: Mapping[str, str]) -> str | None:
     exporter = variables.get(f"OTEL_{signal.upper()}_EXPORTER")
-    if exporter == "none":
+    if exporter == "none" and (endpoint is None or signal == "metrics"):
         return None
     own = variables.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
     base = endpoint or variables.get("OTEL_EXPORTER_OTLP_ENDPOINT")

@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from contract.messages import TelemetrySetup
-from telemetry.logs import TRACE
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
 
 _TIMEOUT_S = 3.0
+_LONGEST_S = 30.0
+_LEAST_MS = 100.0
+"""A time-out from here on is meant in milliseconds."""
 _LOGGERS = (
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "opentelemetry.exporter.otlp.proto.http.metric_exporter",
@@ -32,10 +34,10 @@ def span_exporter(setup: TelemetrySetup, address: str) -> SpanExporter:
         _quiet_grpc()
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 
-        return _quiet(GrpcExporter)(endpoint=address, timeout=_timeout_s())
+        return _quiet(GrpcExporter)(endpoint=address, timeout=_timeout_s("TRACES"))
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    return _quiet(OTLPSpanExporter)(endpoint=address, timeout=_timeout_s())
+    return _quiet(OTLPSpanExporter)(endpoint=address, timeout=_timeout_s("TRACES"))
 
 
 def metric_exporter(setup: TelemetrySetup, address: str) -> MetricExporter:
@@ -44,10 +46,10 @@ def metric_exporter(setup: TelemetrySetup, address: str) -> MetricExporter:
         _quiet_grpc()
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcExporter
 
-        return _quiet(GrpcExporter)(endpoint=address, timeout=_timeout_s())
+        return _quiet(GrpcExporter)(endpoint=address, timeout=_timeout_s("METRICS"))
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
-    return _quiet(OTLPMetricExporter)(endpoint=address, timeout=_timeout_s())
+    return _quiet(OTLPMetricExporter)(endpoint=address, timeout=_timeout_s("METRICS"))
 
 
 def refusal() -> str:
@@ -76,8 +78,10 @@ def retry_no_more(exporter: SpanExporter | MetricExporter) -> None:
             event.set()
 
 
-def _timeout_s() -> float:
-    return number("OTEL_EXPORTER_OTLP_TIMEOUT", _TIMEOUT_S)
+def _timeout_s(signal: str) -> float:
+    """Seconds an export may take. The specification has milliseconds, OpenTelemetry's Python seconds: both work."""
+    value = number(f"OTEL_EXPORTER_OTLP_{signal}_TIMEOUT", number("OTEL_EXPORTER_OTLP_TIMEOUT", _TIMEOUT_S))
+    return min(_LONGEST_S, value / 1000 if value >= _LEAST_MS else value)
 
 
 def _quiet_grpc() -> None:
@@ -110,7 +114,7 @@ def _export() -> Iterator[None]:
 
 
 class _Kept(logging.Filter):
-    """Keeps back what is logged within an export of ours, and notes the answer that it tells; shown at level trace."""
+    """Keeps back what is logged within an export of ours (it may hold the whole address), and notes the answer."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not getattr(_exporting, "ours", False):
@@ -120,4 +124,4 @@ class _Kept(logging.Filter):
                 _exporting.answer = str(told)
             elif type(told).__name__ == "StatusCode":  # gRPC's
                 _exporting.answer = str(getattr(told, "name", told))
-        return logging.getLogger().level <= TRACE
+        return False

@@ -114,5 +114,6 @@ def set_up_logging(level: str, handlers: list[logging.Handler]) -> None:
     for name in _VENDOR_LOGGERS:
         logging.getLogger(name).setLevel(vendor_level)
     for name in _EXPORT_LOGGERS:
-        # A collector that is down is told of once, in our words; each retry of the exporter's would be a line else.
-        logging.getLogger(name).setLevel(numeric if numeric <= TRACE else logging.CRITICAL + 1)
+        # A collector that is down is told of once, in our words. These would say each retry, with the whole address,
+        # password included, and from threads of their own.
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

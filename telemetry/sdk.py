@@ -25,6 +25,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from contract import spans
 from contract.messages import TelemetrySetup
 from contract.version import __version__
+from telemetry.content import captures_content
 from telemetry.exporters import metric_exporter, number, refusal, retry_no_more, span_exporter
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 SCOPE = "topic_orchestrator"
 _QUEUE_SPANS = 16_384
 """Spans that may wait for a slow collector; more are dropped, which the count on the last span shows."""
+_QUEUE_SPANS_WITH_CONTENT = 1024
 _BATCH_SPANS = 512
 _METRICS_EVERY_S = 15.0
 _FAILING_BUDGET_S = 0.3
@@ -62,6 +64,7 @@ class Telemetry:
     ) -> None:
         self._role = role
         self._emitted = _Counter()
+        self._spans_delivered = threading.Event()
         self._meters: MeterProvider | None = None
         self._exporters: list[SpanExporter | MetricExporter] = []
         with _variables(setup):
@@ -77,9 +80,9 @@ class Telemetry:
                 self._traces.add_span_processor(
                     BatchSpanProcessor(
                         self._exporter,
-                        max_queue_size=_QUEUE_SPANS,
+                        max_queue_size=_queue_spans(setup),
                         schedule_delay_millis=self.export_delay_s * 1000,
-                        max_export_batch_size=_BATCH_SPANS,
+                        max_export_batch_size=_batch_spans(setup),
                     )
                 )
             all_readers = list(readers)
@@ -121,13 +124,17 @@ class Telemetry:
         if exporter is not None and exporter.failing:
             budget_s = min(budget_s, _FAILING_BUDGET_S)
         ending = threading.Thread(target=self._shut_down, name="telemetry end", daemon=True)
-        ending.start()
+        try:
+            ending.start()
+        except RuntimeError:  # the interpreter goes down: no thread can be started, and none is needed
+            return
         ending.join(budget_s)
-        if ending.is_alive() and exporter is not None:
+        if not self._spans_delivered.is_set() and exporter is not None:
             exporter.tell()
 
     def _shut_down(self) -> None:
         self._traces.shutdown()
+        self._spans_delivered.set()
         if self._meters is not None:
             self._meters.shutdown()
 
@@ -200,10 +207,22 @@ def current_ids() -> tuple[str, str]:
     return (f"{context.trace_id:032x}", f"{context.span_id:016x}") if context.is_valid else ("", "")
 
 
+def _queue_spans(setup: TelemetrySetup) -> int:
+    """Spans that may wait; fewer where they hold prompts and answers, ten thousands of bytes each."""
+    default = _QUEUE_SPANS_WITH_CONTENT if captures_content(setup) else _QUEUE_SPANS
+    return max(1, int(number("OTEL_BSP_MAX_QUEUE_SIZE", default)))
+
+
+def _batch_spans(setup: TelemetrySetup) -> int:
+    return max(1, min(_queue_spans(setup), int(number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", _BATCH_SPANS))))
+
+
 def _resource(role: str) -> Resource:
+    # Not Resource.create: it asks every installed package for detectors, in every process.
+    theirs = OTELResourceDetector().detect()
     ours = Resource(
         {
-            spans.SERVICE_NAMESPACE: spans.NAMESPACE,
+            spans.SERVICE_NAMESPACE: theirs.attributes.get(spans.SERVICE_NAMESPACE, spans.NAMESPACE),
             spans.SERVICE_NAME: role,
             spans.SERVICE_VERSION: __version__,
             spans.SERVICE_INSTANCE: str(uuid.uuid4()),
@@ -214,8 +233,7 @@ def _resource(role: str) -> Resource:
             "telemetry.sdk.version": version("opentelemetry-sdk"),
         }
     )
-    # Not Resource.create: it asks every installed package for detectors, in every process.
-    return OTELResourceDetector().detect().merge(ours)
+    return theirs.merge(ours)
 
 
 def _periodic_reader(exporter: MetricExporter) -> MetricReader:

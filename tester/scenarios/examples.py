@@ -100,7 +100,7 @@ class Examples:
         check(len(orders.group_by(names.PRODUCER_INDEX)) == _PRODUCERS, "every producer has orders")
         trace.select(name=names.RUN).one()
         # Of the requests only the overloaded one failed; those of the killed producer are not told by anybody.
-        trace.select(name=names.ATTEMPT).failed().count(1).every({names.ERROR_TYPE: "overloaded"})
+        trace.select(name=names.ATTEMPT).failed().count(1).every({names.ERROR_TYPE: "529"})
 
     def _lifecycle(self, trace: Trace, context: Context) -> None:
         producers_started(trace, _PRODUCERS)

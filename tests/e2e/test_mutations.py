@@ -1,62 +1,91 @@
 from __future__ import annotations
 
+import multiprocessing
 import re
 import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
 
 import pytest
 
 from tester import scenario
 from tester.process_table import marked, poll_until
-from tester.scenario import Context, Outcome, Scenario, play
-from tests.e2e.mutations import MUTATIONS, PARTS, Mutation, Part, write_launcher
+from tester.scenario import Context, Outcome, play
+from tests.e2e.mutations import MUTATIONS, PARTS, write_launcher
 
+_AT_ONCE = 3
+"""Scenarios that are played at the same time, each in a process of its own: most of their time they wait."""
 _TRACE_S = 1.0
-"""Instead of the ten seconds that a scenario gives the rest of a trace: here it never comes."""
+"""Instead of the ten seconds that a scenario gives the rest of a trace: of a broken one it never comes."""
 _GONE_S = 10.0
 
 
-def _outcome(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, played: Scenario, mutation: Mutation | None, timeout_s: float
-) -> Outcome:
-    """Play a scenario with a system that may be broken; asserts that no process of it is left."""
+class UnnoticedError(AssertionError):
+    """A scenario passes with a broken product."""
+
+
+def _played(name: str) -> tuple[Outcome, list[str]]:
+    """Play a mutation's scenario, or a part as it is; the outcome, and the processes that it left."""
+    mutation = MUTATIONS.get(name)
+    played, timeout_s = (PARTS[name], 60.0) if mutation is None else (mutation.scenario, mutation.timeout_s)
     contexts: list[Context] = []
 
     class Noted(Context):
-        def __enter__(self) -> Context:
+        def __enter__(self) -> Self:
             contexts.append(self)
             return super().__enter__()
 
-    launcher = write_launcher(folder, mutation)
-    monkeypatch.setattr(scenario, "command_line", lambda: [sys.executable, str(launcher)])
-    monkeypatch.setattr(scenario, "Context", Noted)
-    outcome = play(played, seed=1, timeout_s=timeout_s, keep=False, say=lambda text: None, root=folder)
-    (context,) = contexts
-    assert poll_until(lambda: not marked(context.marker), _GONE_S), marked(context.marker)
-    return outcome
+    # Not pytest's folder: the path of a socket may have a hundred characters only.
+    with TemporaryDirectory(prefix="m-", ignore_cleanup_errors=True) as folder, pytest.MonkeyPatch.context() as patch:
+        launcher = write_launcher(Path(folder), mutation)
+        patch.setattr(scenario, "command_line", lambda: [sys.executable, str(launcher)])
+        patch.setattr(scenario, "Context", Noted)
+        if mutation is not None:
+            patch.setattr(scenario, "_TRACE_S", _TRACE_S)
+        outcome = play(played, seed=1, timeout_s=timeout_s, keep=False, say=lambda text: None, root=Path(folder))
+        poll_until(lambda: not marked(contexts[0].marker), _GONE_S)
+        return outcome, [process.arguments for process in marked(contexts[0].marker)]
+
+
+@pytest.fixture(scope="module")
+def outcomes(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[tuple[Outcome, list[str]]]]]:
+    """What is played by name, all that this session's tests ask for."""
+    items: list[Any] = [item for item in request.session.items if item.path == request.path]
+    pool = ProcessPoolExecutor(_AT_ONCE, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield {name: pool.submit(_played, name) for name in (item.callspec.params["name"] for item in items)}
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize(
-    "mutation",
+    "name",
     [
         pytest.param(
-            mutation,
-            id=mutation.name,
-            marks=[pytest.mark.xfail(reason=mutation.survives, strict=True)] if mutation.survives else [],
+            name,
+            marks=pytest.mark.xfail(reason=mutation.survives, raises=UnnoticedError, strict=True)
+            if mutation.survives
+            else (),
         )
-        for mutation in MUTATIONS
+        for name, mutation in MUTATIONS.items()
     ],
 )
-def test_a_broken_product_is_noticed(mutation: Mutation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_product_is_noticed(name: str, outcomes: Mapping[str, Future[tuple[Outcome, list[str]]]]) -> None:
     """A scenario fails, and says what is wrong, when the behaviour that it asserts is broken."""
-    monkeypatch.setattr(scenario, "_TRACE_S", _TRACE_S)
-    outcome = _outcome(monkeypatch, tmp_path, mutation.scenario, mutation, mutation.timeout_s)
-    assert not outcome.passed, f"{mutation.scenario.name} passes though {mutation.breaks}"
+    mutation = MUTATIONS[name]
+    outcome, left = outcomes[name].result()
+    assert not left
+    if outcome.passed:
+        raise UnnoticedError(f"{outcome.name} passes though {mutation.breaks}")
     assert re.search(mutation.message, outcome.failure), outcome.failure
 
 
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_a_part_passes_with_the_product_as_it_is(part: Part, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_passes_as_it_is(name: str, outcomes: Mapping[str, Future[tuple[Outcome, list[str]]]]) -> None:
     """What is played with a broken product passes with one that is not, started in the same way."""
-    outcome = _outcome(monkeypatch, tmp_path, part, None, 60.0)
+    outcome, left = outcomes[name].result()
+    assert not left
     assert outcome.passed, outcome.failure

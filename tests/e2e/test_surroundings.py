@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tester.checks import check_consistent, check_equal, check_exit, check_none_lost, check_prefix, check_unique
+from tester.collector import Collector
 from tester.command import command_line
 from tester.process_table import kill, marked, poll_until
 from tester.scenario import TOPIC, Context
@@ -136,3 +138,69 @@ def test_a_lost_database_is_rebuilt_from_the_lines(context: Context) -> None:
     check_prefix("attributes.txt", before, files.lines())
     check_unique("attributes.txt", files.lines())
     check_none_lost("items of run.db", [item.text for item in files.items()], before)
+
+
+_LEFT_EARLY = """
+import sys
+from orchestrator import stream
+
+found = []
+{statement}
+print(len(found))
+"""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "for item in stream('Fruit', provider='test', producers=2):\n    found.append(item)\n    break",
+        "items = stream('Fruit', provider='test', producers=2)\nfound.append(next(items))",
+    ],
+)
+def test_a_program_that_leaves_a_stream_early_ends(context: Context, statement: str) -> None:
+    """`break`, or the program's end with the stream still there, ends the run: traced and complete, without a word."""
+    place = context.place("here")
+    program = (sys.executable, "-c", _LEFT_EARLY.format(statement=statement))
+    ended = context.start(place=place, program=program).ended(context.timeout_s)
+    check_exit(ended, 0)
+    assert ended.stdout == "1\n"
+    assert ended.stderr == ""
+    assert context.trace(ended).root.attributes["app.stop.reason"] == "closed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_spans_are_delivered_costs_no_result(context: Context, number: signal.Signals) -> None:
+    """A run that has ended prints its result whatever signal comes while a hanging collector holds it up."""
+    place = context.place("here")
+    with Collector(fault="hang") as hanging:
+        command = context.start(*(*RUN, "--iterations", "1", "--json", "--trace-ep", hanging.endpoint), place=place)
+        manifest = context.files(place).folder / "run.json"
+        assert poll_until(lambda: manifest.is_file() and '"stop_reason": "iterations"' in manifest.read_text(), 30.0)
+        command.signal(number)
+        ended = command.ended(context.timeout_s)
+    check_exit(ended, 0)
+    assert json.loads(ended.stdout)["stop_reason"] == "iterations"
+
+
+def test_a_password_in_the_collectors_address_stays_secret(context: Context) -> None:
+    """User, password and query of --trace-ep stand in no file, no log line and not in the line that continues a run."""
+    place = context.place("here")
+    address = context.collector.endpoint.replace("//", "//user:geheim@") + "?key=geheim"
+    command = (*RUN, "--iterations", "1", "--trace-ep", address, "--log-level", "trace")
+    ended = context.run(*command, place=place)
+    check_exit(ended, 0)
+    assert "geheim" not in ended.stdout + ended.stderr
+    assert "--trace-ep" in ended.stdout
+    files = [path for path in place.rglob("*") if path.is_file()]
+    assert files
+    assert [path for path in files if b"geheim" in path.read_bytes()] == []
+
+
+def test_a_variable_that_opentelemetry_cannot_use_is_one_line(context: Context) -> None:
+    """A garbage OTEL_* value ends the command with exit code 3 and one line that does not repeat it."""
+    environment = {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "geheim"}
+    ended = context.run(*RUN, "--iterations", "1", place=context.place("here"), environment=environment)
+    check_exit(ended, 3)
+    assert "OTEL_" in ended.stderr
+    assert "geheim" not in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

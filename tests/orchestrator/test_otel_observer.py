@@ -133,6 +133,41 @@ def test_held_items_are_told_apart() -> None:
     assert processed.sum(spans.ITEMS_RECEIVED) == 5
 
 
+def test_a_run_that_ends_without_a_provider_is_an_error() -> None:
+    """A run that comes to nothing without an exception has an error on its span, too."""
+
+    def answer(order: Order) -> list[Reply]:
+        return [failed(order, ErrorKind.AUTH, "wrong key")]
+
+    trace, _, _ = _observed(answer, producers=1, iterations=1)
+    assert (trace.root.status, trace.root.attributes["error.type"]) == ("error", "no_provider")
+    assert trace.root.attributes[spans.PROCESS_EXIT_CODE] == 4
+
+
+def test_a_batch_that_comes_too_late_is_told_as_late() -> None:
+    """Items behind their order's end are told as late, at the time at which they came and not at an earlier one's."""
+    first: list[Order] = []
+
+    def answer(order: Order) -> list[Reply]:
+        first.append(order)
+        late = [batch(first[0], "Pear", "Plum")] if order is not first[0] else []
+        return [*late, batch(order, "Apple"), done(order)]
+
+    trace, _, _ = _observed(answer, producers=1, concurrency=1, iterations=2)
+    (late,) = trace.select(name=spans.PROCESS_ITEMS).where(lambda span: bool(span.number(spans.ITEMS_LATE)))
+    assert (late.number(spans.ITEMS_LATE), late.number(spans.ITEMS_RECEIVED)) == (2, 0)
+    second = trace.select(name=spans.SEND_ORDERS).last
+    assert late.start_ns >= second.start_ns
+
+
+def test_no_link_is_lost_in_a_run_of_many_orders() -> None:
+    """Every `process items` with new items is linked by a write, however many orders a window holds."""
+    trace, _, _ = _observed(numbered(), producers=2, concurrency=4, iterations=100)
+    with_new = trace.select(name=spans.PROCESS_ITEMS).where(lambda span: bool(span.number(spans.ITEMS_NEW)))
+    assert len(with_new) > 128
+    assert len(trace.select(name=spans.WRITE).linked()) == len(with_new)
+
+
 class _FullDisk(MemoryFileSystem):
     """Takes nothing more once it is full."""
 

@@ -51,7 +51,7 @@ def _addresses(setup: TelemetrySetup | None) -> tuple[str, str | None, str | Non
         ),
         (
             "http://h:1",
-            {"OTEL_METRICS_EXPORTER": "none"},
+            {"OTEL_METRICS_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "none"},
             ("http/protobuf", "http://h:1/v1/traces", None),
         ),
     ],
@@ -69,7 +69,8 @@ def test_where_spans_and_metrics_go(
         (None, {}),
         (None, {ENDPOINT: "  "}),
         ("http://h:1", {"OTEL_SDK_DISABLED": "true"}),
-        ("http://h:1", {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}),
+        (None, {ENDPOINT: "http://h:1", "OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}),
+        (None, {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}),
         (None, {"OTEL_EXPORTER_OTLP_HEADERS": "a=b"}),
     ],
 )
@@ -96,6 +97,7 @@ def test_an_address_that_cannot_be_used_is_refused(text: str) -> None:
         {ENDPOINT: "http://h", "OTEL_EXPORTER_OTLP_HEADERS": "authorization: Bearer x"},
         {ENDPOINT: "http://h", "OTEL_EXPORTER_OTLP_HEADERS": "a=b,secret"},
         {ENDPOINT: "http://h", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "zstd"},
+        {ENDPOINT: "grpc://h", "OTEL_EXPORTER_OTLP_COMPRESSION": "deflate"},
     ],
 )
 def test_bad_variables_are_configuration_errors(environment: dict[str, str]) -> None:
@@ -109,6 +111,8 @@ def test_headers_travel_as_secrets_and_context_as_a_carrier() -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     environment = {
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20key",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "x.api.key=key",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
         "OTEL_BSP_SCHEDULE_DELAY": "50",
         "TRACEPARENT": parent,
         "PATH": "/bin",
@@ -117,6 +121,7 @@ def test_headers_travel_as_secrets_and_context_as_a_carrier() -> None:
     assert setup is not None
     assert {name: value.reveal() for name, value in setup.variables.items()} == {
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20key",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "x.api.key=key",
         "OTEL_BSP_SCHEDULE_DELAY": "50",
     }
     assert setup.carrier == {"traceparent": parent}

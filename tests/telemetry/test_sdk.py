@@ -8,6 +8,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 from contract import spans
 from contract.messages import Secret, TelemetrySetup
+from telemetry.exporters import span_exporter
 from telemetry.sdk import Telemetry, carrier_of, current_ids, extract, links_to
 from tester.collector import Collector
 
@@ -114,6 +115,18 @@ def test_metrics_are_the_orchestrators() -> None:
         telemetry.shut_down(WAIT_S)
         (metric,) = collector.store.metrics()
     assert (metric.name, metric.unit, metric.service) == ("count", "{item}", "orchestrator")
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [("", 3.0), ("soon", 3.0), ("-1", 3.0), ("2", 2.0), ("10000", 10.0), ("9999999", 30.0)]
+)
+def test_a_timeout_is_understood_in_seconds_and_milliseconds(
+    value: str, wanted: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """10000 is ten seconds, 2 is two; what is no time-out is the default."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", value)
+    exporter = span_exporter(TelemetrySetup(protocol="http/protobuf"), "http://127.0.0.1:9/v1/traces")
+    assert exporter._client._timeout == wanted  # type: ignore[attr-defined]
 
 
 def test_spans_go_over_grpc() -> None:
