@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,7 +12,12 @@ from contract.errors import ConfigurationError
 from contract.messages import TelemetrySetup
 from orchestrator.api_keys import KEY_VARIABLES, ApiKeySource, EnvironmentKeys
 from orchestrator.observer import RunObserver
-from orchestrator.processes.process_manager import ForkServerProcessManager, ProcessManager, SpawnTarget
+from orchestrator.processes.process_manager import (
+    ForkServerProcessManager,
+    ProcessManager,
+    SpawnTarget,
+    without_variables,
+)
 from orchestrator.providers import ProviderSpec, Wanted, build_specs, wanted_providers
 from orchestrator.settings import Settings, read_environment
 from telemetry.configuration import SECRET_VARIABLES, telemetry_setup
@@ -83,9 +89,7 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
     wanted = wanted_providers(settings, keys, environment)
     telemetry = telemetry_setup(settings.trace_endpoint, environment)
     with ExitStack() as stack:
-        processes = seams.processes or ForkServerProcessManager(
-            PRODUCER, _preload(wanted, telemetry), _SECRET_VARIABLES
-        )
+        processes = seams.processes or ForkServerProcessManager(PRODUCER, _preload(wanted, telemetry), _hidden())
         stack.callback(processes.close)
         processes.prepare()
         # From here on the fork server imports the vendors' SDKs, which takes longest: the rest is imported beside it.
@@ -125,9 +129,10 @@ def _observed(telemetry: TelemetrySetup | None, settings: Settings) -> Iterator[
     if telemetry is None:
         yield RunObserver()
         return
-    from orchestrator.otel_observer import OtelObserver  # a quarter of a second, only where it is wanted
-
     try:
+        with without_variables(_hidden()):
+            from orchestrator.otel_observer import OtelObserver  # a quarter of a second, only where it is wanted
+
         observer = OtelObserver(telemetry, settings)
     except Exception as error:
         # The SDK reads dozens of variables, each in its own way; their values may hold keys.
@@ -140,6 +145,14 @@ def _observed(telemetry: TelemetrySetup | None, settings: Settings) -> Iterator[
         observer.close(error)
         raise
     observer.close(None)
+
+
+def _hidden() -> frozenset[str]:
+    """Variables that no child inherits: keys, and those that the SDK would read, and stumble over, when it is imported.
+
+    Producers are told of them in their first message.
+    """
+    return _SECRET_VARIABLES | {name for name in os.environ if name.startswith("OTEL_")}
 
 
 def _preload(wanted: list[Wanted], telemetry: TelemetrySetup | None) -> list[str]:

@@ -350,7 +350,7 @@ class _ProcessWindow:
         self._new += new
         self._duplicate += outcome.duplicate
         self._held += outcome.held
-        self._blank += count - new - outcome.duplicate - outcome.held
+        self._blank += outcome.blank
         return self
 
     def end(self) -> None:

@@ -108,6 +108,15 @@ class RunFiles:
         """Items found beyond --max-attributes."""
         return int(self._query("SELECT count(*) FROM held")[0][0])
 
+    def held_texts(self) -> list[str]:
+        """Items found beyond --max-attributes, in the order of their finding."""
+        return [str(row[0]) for row in self._query("SELECT text FROM held ORDER BY rowid")]
+
+    def refused(self) -> int:
+        """Pieces of output that rejected.jsonl stands for."""
+        lines = (self.folder / "rejected.jsonl").read_bytes().splitlines()
+        return sum(json.loads(line)["count"] for line in lines)
+
     def manifest(self) -> dict[str, Any]:
         """run.json."""
         try:

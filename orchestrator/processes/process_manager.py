@@ -128,7 +128,7 @@ class ForkServerProcessManager:
             self._prepared = True
             ForkServerProcessManager._users += 1
         self._context.set_forkserver_preload(self._preload)
-        with _blank_main(), _without_variables(self._hidden):
+        with _blank_main(), without_variables(self._hidden):
             try:
                 # Started first and by itself: it unblocks SIGINT in this process when it starts.
                 multiprocessing.resource_tracker.ensure_running()
@@ -142,7 +142,7 @@ class ForkServerProcessManager:
         process = self._context.Process(target=self._target, args=(endpoint,), name=name, daemon=True)
         try:
             # Hidden here too: a fork server that has died is started anew by this.
-            with _terminal_signals_blocked(), _blank_main(), _without_variables(self._hidden):
+            with _terminal_signals_blocked(), _blank_main(), without_variables(self._hidden):
                 process.start()
         except (OSError, EOFError) as error:
             raise ProducerStartError(f"cannot start {name}: {error or type(error).__name__}") from error
@@ -189,7 +189,7 @@ def _blank_main() -> Iterator[None]:
 
 
 @contextmanager
-def _without_variables(names: Collection[str]) -> Iterator[None]:
+def without_variables(names: Collection[str]) -> Iterator[None]:
     """Take variables out of the environment while a process starts: what it inherits can be read in `/proc`."""
     taken = {name: os.environ.pop(name) for name in names if name in os.environ}
     try:

@@ -75,12 +75,12 @@ def open_parts(
         ledger = Ledger(database, clock)
         with Transaction(database):
             interrupted = ledger.interrupt_open()
-        ledger.load()
         known = int(database.execute("SELECT coalesce(max(id), 0) FROM items").fetchone()[0])
         index = KeyIndex(database, make_filter(filter_name, max(_SMALLEST_CAPACITY, 2 * known)))
         found = Reconciler(folder, database, index, identity, filesystem, clock, stamp).run()
         cut_torn_line(folder / REFUSED_NAME, filesystem)
         admitted, held = _admit(database, index, found.items, max_items)
+        ledger.load()
         file = AttributesFile(folder / ATTRIBUTES_NAME, filesystem)
         file.append(admitted)
         items = found.items + len(admitted)
@@ -138,6 +138,7 @@ def _admit(database: sqlite3.Connection, index: KeyIndex, items: int, max_items:
             ).fetchall()
             for offset, (_, key, text, description, order_id, at) in enumerate(rows, 1):
                 database.execute(INSERT_ITEM, (items + offset, key, text, description, order_id, at))
+                database.execute("UPDATE orders SET new = new + 1 WHERE id = ?", (order_id,))
                 index.add(key, items + offset, text)
                 admitted.append(text)
             database.execute("DELETE FROM held WHERE id <= ?", (rows[-1][0],))

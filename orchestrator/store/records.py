@@ -29,13 +29,14 @@ class NewItem(msgspec.Struct, frozen=True):
 
 
 class Ingested(msgspec.Struct, frozen=True):
-    """What became of one batch; `len(new) + duplicate + held` is the number of its items that had any text.
+    """What became of one batch; `len(new) + duplicate + held + blank` is the number of its items.
 
     Attributes:
         order_id: The batch's order.
         new: Items found for the first time, in the model's order; they stand in `attributes.txt` now.
         duplicate: Items known before, or repeated within the order.
         repeated: First spelling of known items that this order has named for the first time, for the avoid-list.
+        blank: Items without any text; they are counted as refused.
         held: New items beyond `max_items`; kept, and admitted by a later run that allows more.
     """
 
@@ -44,6 +45,7 @@ class Ingested(msgspec.Struct, frozen=True):
     duplicate: int
     repeated: tuple[str, ...]
     held: int
+    blank: int = 0
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -112,6 +114,7 @@ class Totals(msgspec.Struct, frozen=True):
 
     Attributes:
         unique: Items in `attributes.txt`.
+        blank: Items without any text; they are counted as refused.
         held: New items beyond `max_items`.
         sightings: Pairs of an item and an order that named it.
         orders: Number of orders by state.

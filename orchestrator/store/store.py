@@ -334,7 +334,7 @@ class _Intake:
         blank = len(batch.items) - received
         refused = blank + sum(refusal.count for refusal in batch.refused)
         self._store._ledger.progress(order_id, received, len(new), duplicate, refused)
-        return Ingested(order_id, new, duplicate, tuple(self.sighted_texts[sighted_before:]), held)
+        return Ingested(order_id, new, duplicate, tuple(self.sighted_texts[sighted_before:]), held, blank)
 
     def _add(self, key: bytes, text: str, description: str, order_id: int) -> None:
         item_id = self._first_id + len(self.rows)

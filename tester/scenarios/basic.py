@@ -65,7 +65,13 @@ def _check_run(ended: Ended, files: RunFiles, *, runs: int) -> None:
     check_equal("stop reason in the JSON result", result["stop_reason"], "iterations")
     check_equal("input tokens", result["input_tokens"], sum(order.input_tokens for order in last))
     check_equal("output tokens", result["output_tokens"], sum(order.output_tokens for order in last))
-    check_equal("topic in run.json", files.manifest()["topic"], TOPIC)
+    manifest = files.manifest()
+    check_equal("topic in run.json", manifest["topic"], TOPIC)
+    check_equal("stop reason in run.json", manifest["run"]["stop_reason"], "iterations")
+    check_equal("unique in run.json", manifest["totals"]["unique"], len(files.lines()))
+    check_equal("new in run.json", manifest["totals"]["new"], sum(order.new for order in orders))
+    check_equal("duplicates in run.json", manifest["totals"]["duplicate"], sum(order.duplicate for order in orders))
+    check_equal("lines of rejected.jsonl beside the total in run.json", files.refused(), manifest["totals"]["refused"])
 
 
 def _start_endless(context: Context) -> None:
@@ -123,3 +129,8 @@ def _stop_at_limit(context: Context) -> None:
     check_consistent(files)
     proven(context, ended, files)
     check_equal("stop reason", json.loads(ended.stdout)["stop_reason"], "max_attributes")
+    before, held = files.lines(), files.held_texts()
+    check(held, "items beyond the limit should be held: what was paid for is not thrown away")
+    check_exit(_run(context, place, "--max-attributes", str(_LIMIT + 1)), 0)
+    check_equal("the line that a higher limit lets in is the first held item", files.lines(), [*before, held[0]])
+    check_consistent(files)

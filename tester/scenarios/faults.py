@@ -20,6 +20,7 @@ from tester.run_files import OrderRow
 from tester.scenario import TOPIC, Context
 from tester.scenarios.proof import proven
 from tester.served import NAME_CHARACTERS, Served, delivered, names
+from tester.trace import Trace
 
 APIS = ("openai", "anthropic", "gemini")
 _ITEMS = 12
@@ -94,7 +95,36 @@ def _one_after_another(context: Context, api: str) -> None:
     retried = trace.select(name=names_of.SEND_ORDERS, where=lambda span: span.number(names_of.ORDER_ATTEMPT) > 0)
     check_equal("tries beyond the first in the trace", len(retried), sum(order.attempts - 1 for order in orders))
     failed = {str(span.attributes[names_of.ERROR_TYPE]) for span in trace.select(name=names_of.ORDER, status="error")}
+    _check_retries(trace)
+    _check_pause(trace)
+    check(
+        any(item in entries[-1].prompt for entry in entries[:-1] for item in entry.items),
+        "the prompt of the last request should name items that earlier answers had brought",
+    )
     check_equal("kinds of errors in the trace", failed, _KINDS)
+
+
+def _check_retries(trace: Trace) -> None:
+    """A further try of an order asks for as many items less as an earlier one had brought.
+
+    Where two earlier ones had brought some, those may have been the same: the trace does not tell.
+    """
+    for order_id, tries in trace.select(name=names_of.ORDER).group_by(names_of.ORDER_ID).items():
+        brought: list[float] = []
+        for span in sorted(tries, key=lambda one: one.start_ns):
+            if len(brought) < 2:
+                asked = span.number(names_of.ORDER_SIZE)
+                check_equal(f"items asked for in a further try of order {order_id}", asked, _ITEMS - sum(brought))
+            if parsed := span.number(names_of.ITEMS_PARSED):
+                brought.append(parsed)
+
+
+def _check_pause(trace: Trace) -> None:
+    """After the first 429, which asks for a pause of a second, nothing goes out until the pause is over."""
+    limited = trace.select(name=names_of.ORDER, attributes={names_of.ERROR_TYPE: "rate_limited"}).first
+    early_ns, late_ns = limited.end_ns + 300_000_000, limited.end_ns + 950_000_000
+    too_soon = trace.select(name=names_of.SEND_ORDERS, where=lambda span: early_ns < span.start_ns < late_ns)
+    check(not too_soon, f"{len(too_soon)} orders were sent within the pause that a Retry-After asked for")
 
 
 def _doubled_events(context: Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from contract import spans as names
@@ -42,6 +43,23 @@ def proven(
     lines = None if before is None else len(files.lines()) - before
     rows = None if before is None else len(files.items()) - before
     assert_conserved(trace, lines=lines, rows=rows, served=served, killed=killed)
+    _check_metrics(context, trace)
     check_equal("exit code in the trace", trace.root.attributes.get(names.PROCESS_EXIT_CODE), ended.exit_code)
     no_leaked_pids(trace, {process.pid for process in marked(context.marker)})
     return trace
+
+
+def _check_metrics(context: Context, trace: Trace) -> None:
+    """The counters that the orchestrator exported at its end are what it says on its span."""
+    counted: Counter[str] = Counter()
+    for metric in context.collector.store.metrics():
+        if metric.instance == trace.root.instance:
+            counted[metric.name] += sum(int(point.value or 0) for point in metric.points)
+    for metric_name, attribute in (
+        (names.METRIC_ITEMS_NEW, names.ITEMS_NEW),
+        (names.METRIC_ITEMS_DUPLICATE, names.ITEMS_DUPLICATE),
+        (names.METRIC_ITEMS_REFUSED, names.ITEMS_REFUSED),
+        (names.METRIC_INPUT_TOKENS, names.INPUT_TOKENS),
+        (names.METRIC_OUTPUT_TOKENS, names.OUTPUT_TOKENS),
+    ):
+        check_equal(f"metric {metric_name}", counted[metric_name], trace.root.number(attribute))

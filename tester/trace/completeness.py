@@ -161,6 +161,9 @@ class _Inspection:
             last = [span for span in members if names.SPANS_EMITTED in span.attributes]
             if pid in self._dead or (service in _ENDLESS and not last):
                 continue
+            began = sum(span.name == names.PROCESS_STARTED for span in members)
+            if began != 1:
+                yield _Gap(f"{process}: one {names.PROCESS_STARTED!r} was expected, {began} were received", members[0])
             if last:
                 emitted, received = last[-1].number(names.SPANS_EMITTED), len({key(span) for span in members})
                 if emitted != received:
@@ -172,6 +175,8 @@ class _Inspection:
 
     def parents(self) -> Iterator[_Gap]:
         for span in self._trace:
+            if (parent := self._trace.parent(span)) is not None:
+                yield from _of_one_order(span, parent)
             if span.name == names.RUN or self._trace.parent(span) is not None:
                 continue
             if not span.parent_id:
@@ -189,8 +194,19 @@ class _Inspection:
                 yield _Gap(f"{label(span)} has no link to a {wanted!r}", span)
             for link, target in zip(span.links, targets, strict=True):
                 if target is not None:
+                    yield from _of_one_order(span, target)
                     continue
                 if self._orchestrator_killed or (span.name == names.PROCESS_ITEMS and child_pid(span) in self._dead):
                     self.lost_links += 1
                 else:
                     yield _Gap(f"{label(span)} links to {short(link.span_id)}, which has not been received", span)
+
+
+def _of_one_order(span: Span, other: Span) -> Iterator[_Gap]:
+    """A span and its parent, or what it links to, are of the same attempt of the same order, if they are of any."""
+    ours, theirs = (
+        [one.attributes.get(name) for name in (names.ORDER_ID, names.ORDER_ATTEMPT)] for one in (span, other)
+    )
+    if None not in (*ours, *theirs) and ours != theirs:
+        words = f"{label(span)} is of order {ours[0]}.{ours[1]}, but {label(other)} is of order {theirs[0]}.{theirs[1]}"
+        yield _Gap(words, span)

@@ -119,6 +119,7 @@ def assert_conserved(
     breaches = [*laws.orders(), *laws.batches(), *laws.fates(), *laws.files(lines, rows)]
     if served is not None:
         breaches += [*laws.tokens(served), *laws.requests(served)]
+    breaches += laws.totals()
     if breaches:
         first, *others = breaches
         raise explain(
@@ -222,6 +223,29 @@ class _Laws:
         for what, count in (("lines added to attributes.txt", lines), ("items added to run.db", rows)):
             if count is not None and count != new:
                 yield _Breach(what, expected, str(count), writes)
+
+    def totals(self) -> Iterator[_Breach]:
+        """What the run says of itself is what its spans add up to."""
+        for root in () if self._orchestrator_killed else self._trace.named(names.RUN):
+            yield from self._totals(root)
+
+    def _totals(self, root: Span) -> Iterator[_Breach]:
+        sums: dict[str, tuple[float, Sequence[Span]]] = {}
+        processed, orders = self._trace.named(names.PROCESS_ITEMS), self._trace.named(names.ORDER)
+        sums[names.ITEMS_DUPLICATE] = _total(processed, names.ITEMS_DUPLICATE), processed
+        cut_off = any(order.attributes.get(names.ERROR_TYPE) == "cancelled" for order in orders)
+        if not self._dead and not cut_off:
+            # A killed producer did not tell of its orders; one that is cut off at the end may tell nobody any more.
+            called = inferences(self._trace)
+            sums[names.ORDERS] = len(orders), orders
+            sums[names.ITEMS_REFUSED] = _total(orders, names.ITEMS_REFUSED), orders
+            sums[names.INPUT_TOKENS] = called.sum(names.GEN_AI_INPUT_TOKENS), tuple(called)
+            sums[names.OUTPUT_TOKENS] = called.sum(names.GEN_AI_OUTPUT_TOKENS), tuple(called)
+        for name, (wanted, spans) in sums.items():
+            if (told := root.number(name)) != wanted:
+                yield _Breach(
+                    f"{name} of {label(root)}", f"{wanted:g} (the sum of the spans)", f"{told:g}", [root, *spans]
+                )
 
     def _unequal_writes(self, processed: Sequence[Span], writes: Sequence[Span]) -> list[Span]:
         """Writes, with what they link to, that wrote another number of items than there were new ones."""

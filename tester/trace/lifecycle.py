@@ -77,6 +77,12 @@ def restarted(trace: Trace, times: int | None = None) -> Spans:
     """
     spawned = trace.select(name=names.SPAWN)
     places = spawned.group_by(names.PRODUCER_INDEX).values()
+    for place in places:
+        told = [
+            span.attributes.get(names.PRODUCER_GENERATION) for span in sorted(place, key=lambda span: span.start_ns)
+        ]
+        if told != list(range(len(told))):
+            raise place.error(f"generations of {place.words}", str(list(range(len(told)))), str(told))
     first = {id(place.first) for place in places}
     again = Spans(trace, (span for span in spawned if id(span) not in first), "restarts of a producer", wider=spawned)
     return again.at_least(1) if times is None else again.count(times)

@@ -73,7 +73,6 @@ class Mutation(msgspec.Struct, frozen=True):
         message: Regular expression for its failure: it must fail for this reason and no other.
         orchestrator: Source that breaks the orchestrator.
         producers: Source that breaks the producers.
-        survives: The assertion that is missing, where the scenario does not notice; else empty.
         timeout_s: See `Context`.
     """
 
@@ -83,7 +82,6 @@ class Mutation(msgspec.Struct, frozen=True):
     message: str
     orchestrator: str = ""
     producers: str = ""
-    survives: str = ""
     timeout_s: float = 30.0
 
 
@@ -157,9 +155,6 @@ SECRETS = Part("secrets", secret_keys, SecretKeys()._right)
 PARTS = {part.name: part for part in (FAULTS, COUNTS, KILL)}
 """Those that have smaller constants; what the others play, the scenarios play as well."""
 
-_SAME_ORDER = (
-    "tester.trace.completeness: what links to an order's span, or stands under it, is of the same order and try"
-)
 
 _ITEMS_ON_THEIR_WAY = (
     Mutation(
@@ -210,7 +205,7 @@ _ITEMS_ON_THEIR_WAY = (
         name="store-drops-an-item",
         breaks="the store takes one item of each batch for nothing",
         scenario=PROVIDERS,
-        message=r"^attributes.txt beside what was sent: \d+ of \d+ are missing",
+        message=r"^new \+ duplicate \+ held \+ blank of 'process items'",
         orchestrator="""
             import msgspec
             from orchestrator.store.store import _Intake
@@ -225,7 +220,6 @@ _ITEMS_ON_THEIR_WAY = (
         breaks="the same where no ledger tells what was sent: the item is counted as blank",
         scenario=FIRST_RUN,
         message=r"blank of 'process items'",
-        survives="the store's outcome must tell blank items itself: as a remainder they make every law hold",
         orchestrator="""
             import msgspec
             from orchestrator.store.store import _Intake
@@ -383,7 +377,6 @@ _FILES = (
         breaks="rejected.jsonl stays empty",
         scenario=FIRST_RUN,
         message=r"^lines of rejected.jsonl",
-        survives="tester.checks: counts in rejected.jsonl add up to what the orders had refused",
         orchestrator="""
             import orchestrator.store.store as store
 
@@ -395,7 +388,6 @@ _FILES = (
         breaks="run.json tells at the end what it told at the beginning",
         scenario=FIRST_RUN,
         message=r"run.json",
-        survives="tester.checks: totals and stop reason in run.json are those of run.db",
         orchestrator="""
             from orchestrator.store import Store
 
@@ -424,7 +416,6 @@ _ORDERS = (
         breaks="a provider that asks for a pause gets the next request at once",
         scenario=FAULTS,
         message=r"Retry-After",
-        survives="faults: after a 429 no request begins at its provider before the pause that it asked for is over",
         orchestrator="""
             import msgspec
             from orchestrator.orders import OrderDesk
@@ -472,7 +463,6 @@ _ORDERS = (
         breaks="a retry asks for as many items as if nothing had come",
         scenario=FAULTS,
         message=r"asked for",
-        survives="faults: a retry asks for as many items less as the earlier attempts of its order had brought",
         orchestrator="""
             from orchestrator.orders import OpenOrder
 
@@ -484,7 +474,6 @@ _ORDERS = (
         breaks="no prompt names what is known already",
         scenario=FAULTS,
         message=r"prompt",
-        survives="faults: a later prompt names what earlier answers had brought",
         orchestrator="""
             import orchestrator.orders as orders
 
@@ -523,7 +512,6 @@ _ORDERS = (
         breaks="what is found beyond --max-attributes is not kept for a later run",
         scenario=LIMIT,
         message=r"held",
-        survives="basic: what is held beyond the limit stands in run.db, and comes first in a run with a higher one",
         orchestrator="""
             from orchestrator.store.store import _Intake
 
@@ -884,7 +872,6 @@ _TRACES = (
         breaks="a producer sends nothing before its first order has ended",
         scenario=FIRST_RUN,
         message=r"process started",
-        survives="tester.trace.completeness: every process that was not killed has one 'process started'",
         producers="""
             from opentelemetry.sdk.trace import Tracer
             from opentelemetry.trace import INVALID_SPAN
@@ -926,7 +913,7 @@ _TRACES = (
         name="carrier-of-an-earlier-order",
         breaks="an order bears the carrier of the one before",
         scenario=FIRST_RUN,
-        message=r"^number of spans linked from spans named 'order'.*: expected exactly 30, saw 29",
+        message=r"is of order .*, but",
         orchestrator="""
             from orchestrator.otel_observer import OtelObserver
 
@@ -943,7 +930,6 @@ _TRACES = (
         breaks="two orders lead back to each other's sending",
         scenario=FIRST_RUN,
         message=r"is of order .*, but",
-        survives=_SAME_ORDER,
         orchestrator="""
             import sys
             import msgspec
@@ -970,7 +956,6 @@ _TRACES = (
         breaks="the call of one order stands under another order's span",
         scenario=FIRST_RUN,
         message=r"is of order .*, but",
-        survives=_SAME_ORDER,
         producers="""
             from producer.otel_tracing import OtelCallTrace
 
@@ -987,7 +972,6 @@ _TRACES = (
         breaks="the run's own span tells no tokens and no duplicates",
         scenario=FIRST_RUN,
         message=r"of 'orchestrator run'",
-        survives="tester.trace.conservation: the root's duplicates, refused items and tokens are the spans' sums",
         orchestrator="""
             import msgspec
             from orchestrator.otel_observer import OtelObserver
@@ -1007,7 +991,6 @@ _TRACES = (
         breaks="the metrics know of no item",
         scenario=FIRST_RUN,
         message=r"app.items.new",
-        survives="proof.proven: the counters of items and tokens are those of the root span",
         orchestrator="""
             from orchestrator.metering import Metering
 
@@ -1034,7 +1017,6 @@ _TRACES = (
         breaks="a producer that replaces another says that it is the first in its place",
         scenario=KILL,
         message=r"generation",
-        survives="tester.trace.lifecycle: the generations in a place are 0, 1, 2 … in the order of their start",
         orchestrator="""
             from orchestrator.otel_observer import OtelObserver
 

@@ -120,6 +120,10 @@ class Run:
                 names.TOPIC: "river towns",
                 names.PRODUCERS: producers,
                 names.ITEMS_NEW: self.new,
+                names.ITEMS_DUPLICATE: self._sum(names.PROCESS_ITEMS, names.ITEMS_DUPLICATE),
+                names.ORDERS: sum(one.name == names.ORDER for one in self.spans),
+                names.INPUT_TOKENS: self._sum("chat m", names.GEN_AI_INPUT_TOKENS),
+                names.OUTPUT_TOKENS: self._sum("chat m", names.GEN_AI_OUTPUT_TOKENS),
                 names.PROCESS_EXIT_CODE: 0,
                 names.SPANS_EMITTED: 1 + sum(one.service == names.ORCHESTRATOR for one in self.spans),
             },
@@ -142,6 +146,9 @@ class Run:
     def with_other(self, old: Span, new: Span) -> Trace:
         """Its trace, had this span been another."""
         return Trace(new if one is old else one for one in self.spans)
+
+    def _sum(self, name: str, attribute: str) -> int:
+        return int(sum(one.number(attribute) for one in self.spans if one.name == name))
 
     def _add(self, name: str, start_ms: float, end_ms: float, **others: Any) -> Span:
         self.spans.append(span(name, start_ms, end_ms, **others))

@@ -144,15 +144,36 @@ def test_a_response_that_no_call_has_is_found() -> None:
     assert_conserved(CALM.with_other(call, failed(nameless)), **CALM.expected())
 
 
+def _with_call(old: Span, new: Span) -> Trace:
+    """The calm run with another call, its own totals in agreement."""
+    root = CALM.trace.root
+    told = {
+        name: root.number(name) + new.number(attribute) - old.number(attribute)
+        for name, attribute in (
+            (names.INPUT_TOKENS, names.GEN_AI_INPUT_TOKENS),
+            (names.OUTPUT_TOKENS, names.GEN_AI_OUTPUT_TOKENS),
+        )
+    }
+    others = {old.span_id: new, root.span_id: changed(root, **told)}
+    return Trace(others.get(span.span_id, span) for span in CALM.spans)
+
+
+@pytest.mark.parametrize("name", [names.ITEMS_DUPLICATE, names.ORDERS, names.INPUT_TOKENS, names.OUTPUT_TOKENS])
+def test_what_the_run_says_of_itself_is_the_sum_of_its_spans(name: str) -> None:
+    """A total of the root that its spans do not add up to is a failure."""
+    root = CALM.trace.root
+    assert f"{name} of 'orchestrator run'" in told(CALM.with_other(root, changed(root, **{name: 1})))
+
+
 def test_usage_without_the_providers_word_is_not_compared() -> None:
     """A call that failed, and one whose usage we had to estimate, may tell any tokens; others may not."""
     call = CALM.trace.select(name="chat m").first
     other = changed(call, gen_ai__usage__input_tokens=7)
     for excused in (failed(other), changed(other, app__usage__estimated=True)):
-        assert_conserved(CALM.with_other(call, excused), **CALM.expected())
+        assert_conserved(_with_call(call, excused), **CALM.expected())
     silent = [served("response-0", 0, 0), *CALM.served[1:]]
     zero = changed(call, gen_ai__usage__input_tokens=0, gen_ai__usage__output_tokens=0)
-    assert_conserved(CALM.with_other(call, zero), **(CALM.expected() | {"served": silent}))
+    assert_conserved(_with_call(call, zero), **(CALM.expected() | {"served": silent}))
     assert "expected ('m', 0, 0) (the provider's ledger)" in told(CALM.trace, served=silent)
 
 
