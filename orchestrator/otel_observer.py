@@ -253,7 +253,8 @@ class OtelObserver(RunObserver):
                 self._write_window.end()
                 self._write_window = None
             if self._write_window is None:
-                path = str(self._run.store.attributes_path.absolute()) if self._run is not None else ""
+                path = "" if self._run is None else str(self._run.store.attributes_path.absolute())
+                path = path.encode(errors="replace").decode()  # a folder's name need not be text
                 span = self._start(spans.WRITE, {spans.FILE_PATH: path}, start_ns=written.began_ns)
                 self._write_window = _WriteWindow(span, written.began_ns)
             new = [window for window, one in zip(served, taken, strict=True) if one.outcome and one.outcome.new]

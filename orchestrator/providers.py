@@ -287,3 +287,8 @@ def _check_url(variable: str, url: str) -> None:
         valid = False
     if not valid:
         raise ConfigurationError(f"{variable} is not an http or https address")
+    # The vendors' clients would put the path behind the query, and refuse to send a user beside a key.
+    if parts.query or parts.username is not None:
+        raise ConfigurationError(
+            f"{variable} holds a user name, a password or a query, which the vendors' clients cannot send: leave it out"
+        )

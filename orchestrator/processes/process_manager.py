@@ -135,7 +135,8 @@ class ForkServerProcessManager:
                 with _terminal_signals_blocked():
                     multiprocessing.forkserver.ensure_running()
             except OSError as error:
-                raise ProducerStartError(f"cannot start processes: {error.strerror or error}") from error
+                hint = "; TMPDIR is too long a path, set a shorter one" if "AF_UNIX" in str(error) else ""
+                raise ProducerStartError(f"cannot start processes: {error.strerror or error}{hint}") from error
 
     def start(self, name: str, endpoint: object) -> ProcessHandle:
         """See `ProcessManager`."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tester.checks import check, check_consistent, check_equal, check_exit
-from tester.collector import Collector
 from tester.command import Ended
 from tester.scenario import TOPIC, Context
 from tester.trace import Trace
 from tester.trace.completeness import completeness
+
+if TYPE_CHECKING:
+    from tester.collector import Collector
 
 _ARGUMENTS = ("--topic", TOPIC, "--provider", "test", "--producers", "2", "--iterations", "4", "--json")
 _QUICK = ("--provider-option", "test.speed=0")
@@ -46,7 +48,7 @@ class CollectorDown:
 
     def _down(self, context: Context, fault: Literal["refuse", "error", "hang"], healthy: Ended) -> None:
         place = context.place(fault)
-        with Collector(fault=fault) as down:
+        with _collector(fault=fault) as down:
             ended = context.run(
                 *(*_ARGUMENTS, *_QUICK, "--trace-ep", down.endpoint, "--log-level", "debug"), place=place
             )
@@ -59,7 +61,7 @@ class CollectorDown:
     def _over_grpc(self, context: Context) -> None:
         """Over gRPC a run's trace is as complete as over HTTP."""
         place = context.place("grpc")
-        with Collector(grpc=True) as taking:
+        with _collector(grpc=True) as taking:
             endpoint = taking.grpc_endpoint.replace("http:", "grpc:")
             ended = context.run(*_ARGUMENTS, *_QUICK, "--trace-ep", endpoint, place=place)
             received = Trace(taking.store.spans(ended.trace_id))
@@ -69,7 +71,7 @@ class CollectorDown:
     def _goes_away(self, context: Context) -> None:
         """A collector that stops in the middle: the run goes on, and the trace itself shows that spans are missing."""
         place = context.place("goes-away")
-        with Collector() as leaving:
+        with _collector() as leaving:
             command = context.start(*_ARGUMENTS, *_ITEMS_A_SECOND, "--trace-ep", leaving.endpoint, place=place)
             arrived = leaving.store.wait_for(
                 lambda spans: any(span.name == "process items" for span in spans), context.timeout_s, command.trace_id
@@ -79,6 +81,12 @@ class CollectorDown:
         _check_run(context, ended, place)
         received = Trace(leaving.store.spans(ended.trace_id))
         check(completeness(received).missing, "a trace whose last spans are missing should not be taken for complete")
+
+
+def _collector(**options: Any) -> Collector:
+    from tester.collector import Collector  # its HTTP server takes as long to import as all the rest
+
+    return Collector(**options)
 
 
 def _check_run(context: Context, ended: Ended, place: Path) -> None:

@@ -204,3 +204,20 @@ def test_a_variable_that_opentelemetry_cannot_use_is_one_line(context: Context) 
     assert "OTEL_" in ended.stderr
     assert "geheim" not in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_path_for_temporary_files_that_is_too_long_is_named(context: Context) -> None:
+    """Where the fork server's socket cannot be made, one line says that TMPDIR is too long."""
+    place = context.place("here")
+    long = context.place("t" * 100)
+    ended = context.run(*RUN, "--iterations", "1", place=place, environment={"TMPDIR": str(long)})
+    check_exit(ended, 5)
+    assert "TMPDIR" in ended.stderr
+
+
+def test_a_folder_whose_name_is_no_text_can_be_written(context: Context) -> None:
+    """A run writes into a folder whose name is not UTF-8."""
+    place = context.place("here")
+    ended = context.run(*RUN, "--iterations", "1", "--output", "out-\udcff", place=place)
+    check_exit(ended, 0)
+    assert [path.name for path in place.glob("out-*/attributes.txt")] == ["attributes.txt"]

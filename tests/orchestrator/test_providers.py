@@ -101,6 +101,8 @@ def test_a_named_vendor_without_a_key_is_no_provider() -> None:
         ("openai", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "ftp://x"}),
         ("openai::2", {"OPENAI_API_KEY": "k"}),
         ("openai", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://:99999"}),
+        ("openai", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://user:password@127.0.0.1:1/v1"}),
+        ("gemini", {"GEMINI_API_KEY": "k", "GEMINI_BASE_URL": "http://127.0.0.1:1/?key=k"}),
         ("test,test", {}),
         ("local:llama", {}),
     ],
