@@ -146,6 +146,12 @@ class Context:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def temporary_place(self, name: str) -> Path:
+        """A folder for a command's temporary files: its path is short enough for a socket within it."""
+        path = Path(self._temporary) / name
+        path.mkdir(exist_ok=True)
+        return path
+
     def serve(self, universe: list[str], **options: Any) -> Served:
         """Start a fake provider; see `FakeProvider`."""
         served = Served(universe, **{"seed": self.seed, **options})

@@ -75,4 +75,4 @@ class CleanExit:
 
 
 def _places(context: Context, name: str) -> tuple[Path, Path]:
-    return context.place(name), context.place(f"{name}-temporary")
+    return context.place(name), context.temporary_place(name)
