@@ -17,7 +17,7 @@ from telemetry.content import captures_content, input_messages, output_messages,
 from telemetry.logs import show_trace_ids
 from telemetry.sdk import Telemetry, carrier_of, current_ids, links_to
 
-_SHUT_DOWN_S = 0.9
+_SHUT_DOWN_S = 0.8
 """Less than the second that the orchestrator gives a producer to end."""
 
 

@@ -35,8 +35,10 @@ Signal = Literal["traces", "metrics"]
 def trace_endpoint(text: str) -> str:
     """A usable OTLP address. Raises `ValueError` with the reason; the address may hold a password and is not shown."""
     try:
-        parts = urlsplit(text.strip())
+        address = text.strip()
+        parts = urlsplit(address)
         usable = parts.scheme in _SCHEMES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        usable = usable and not any(character.isspace() for character in address)
     except ValueError:
         usable = False
     if not usable:
@@ -94,7 +96,7 @@ def shown(setup: TelemetrySetup) -> str:
 
 def without_secrets(address: str) -> str:
     """An address without user, password and query."""
-    parts = urlsplit(address)
+    parts = urlsplit(address.strip())
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host
     return urlunsplit((parts.scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", ""))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import gettempdir
 from types import FrameType
 from typing import NoReturn
 
 import msgspec
 
 from contract.text import printable
+from telemetry.logs import let_go
 from tester.command import NotInstalledError, command_line
 from tester.scenario import SPANS_FILE, Outcome, Scenario, play
 from tester.scenarios import GROUPS, SCENARIOS
@@ -25,6 +28,8 @@ _TIMEOUT_S = 60.0
 _DEFAULT = "basic"
 _ALL = "all"
 _HIGHEST_PORT = 65535
+_LONGEST_TMPDIR = 64
+"""Characters; the path of a Unix socket may have 107, and folders and the socket's own name stand behind it."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f"which to play, or {_ALL}; may be repeated (default: {_DEFAULT})",
     )
     parser.add_argument("--list", action="store_true", help="print the scenarios and exit")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all draws (default: 1)")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="seed of everything that is drawn at random (default: 1)"
+    )
     parser.add_argument(
         "--timeout",
         type=_positive_seconds,
@@ -94,10 +101,15 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     arguments = _parser().parse_args(argv)
     if arguments.list:
         width = max(map(len, SCENARIOS))
-        _say("\n".join(f"{name:<{width}}  {scenario.description}" for name, scenario in SCENARIOS.items()))
+        lines = [f"{name:<{width}}  {scenario.description}" for name, scenario in SCENARIOS.items()]
+        lines += [f"{name:<{width}}  {' and '.join(members)}" for name, members in GROUPS.items()]
+        with contextlib.suppress(BrokenPipeError):  # the reader has left (head): no error of ours
+            _say("\n".join(lines))
+            sys.exit(_PASSED)
+        let_go(sys.stdout)
         sys.exit(_PASSED)
     chosen = _chosen(arguments.scenario or [_DEFAULT])
-    _check_surroundings(arguments)
+    _check_surroundings(arguments, chosen)
     signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     outcomes: list[Outcome] = []
@@ -105,8 +117,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     try:
         for scenario in chosen:
             outcomes.append(_play(scenario, arguments))
+            _write_junit(outcomes, chosen, arguments.junit)
     except KeyboardInterrupt:
         interrupted = True
+    except OSError as error:
+        _refuse(f"cannot write: {error.strerror or error}; {len(outcomes)} of {len(chosen)} scenarios were played")
     _report(outcomes, time.monotonic() - started, arguments)
     if interrupted:
         sys.stderr.write("tester: interrupted; nothing that was started is left running\n")
@@ -118,21 +133,20 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _check_surroundings(arguments: argparse.Namespace) -> None:
+def _check_surroundings(arguments: argparse.Namespace, chosen: Sequence[Scenario]) -> None:
     """What would make every scenario fail is told before the first one."""
     try:
         command_line()
-        if arguments.junit is not None:
-            _write_junit([], arguments.junit)
+        _write_junit([], chosen, arguments.junit)
     except NotInstalledError as error:
         _refuse(str(error))
     except OSError as error:
         _refuse(f"cannot write {arguments.junit}: {error.strerror}")
+    if len(gettempdir()) > _LONGEST_TMPDIR:
+        _refuse(f"TMPDIR is too long a path for sockets ({len(gettempdir())} characters): set a shorter one")
 
 
 def _report(outcomes: Sequence[Outcome], duration_s: float, arguments: argparse.Namespace) -> None:
-    if arguments.junit is not None:
-        _write_junit(outcomes, arguments.junit)
     if arguments.json:
         _say(msgspec.json.format(msgspec.json.encode(outcomes), indent=2).decode())
         return
@@ -140,10 +154,14 @@ def _report(outcomes: Sequence[Outcome], duration_s: float, arguments: argparse.
     _say(f"{len(outcomes) - failed} passed, {failed} failed in {duration_s:.1f} s")
 
 
-def _write_junit(outcomes: Sequence[Outcome], path: Path) -> None:
+def _write_junit(outcomes: Sequence[Outcome], chosen: Sequence[Scenario], path: Path | None) -> None:
+    """Write what there is so far: a tester that is killed must not leave a report that all is well."""
+    if path is None:
+        return
     from tester.junit import document
 
-    path.write_text(document(outcomes), encoding="utf-8")
+    unfinished = [scenario.name for scenario in chosen[len(outcomes) :]]
+    path.write_text(document(outcomes, unfinished), encoding="utf-8")
 
 
 def _chosen(wanted: list[str]) -> list[Scenario]:
@@ -162,6 +180,10 @@ def _play(scenario: Scenario, arguments: argparse.Namespace) -> Outcome:
             sys.stderr.write(f"{scenario.name}: {text}\n")
 
     say(scenario.description)
+    terminal = sys.stderr.isatty() and not arguments.verbose
+    if terminal:
+        sys.stderr.write(f"playing {scenario.name} …\r")
+        sys.stderr.flush()
     try:
         outcome = play(
             scenario,
@@ -175,6 +197,8 @@ def _play(scenario: Scenario, arguments: argparse.Namespace) -> Outcome:
         )
     except CollectorError as error:
         _refuse(str(error))
+    if terminal:
+        sys.stderr.write("\x1b[2K")
     if not arguments.json:
         _say(f"{'passed' if outcome.passed else 'FAILED'}  {outcome.name}  {outcome.duration_s:.1f} s")
         if outcome.failure:

@@ -222,6 +222,12 @@ class Command:
             return self._output["stderr"].decode(errors="replace")
 
     @property
+    def failed(self) -> bool:
+        """Whether it has ended by itself with an exit code that is an error."""
+        with self._changed:
+            return self._exit_code is not None and self._exit_code not in (0, 130) and self._exit_code > 0
+
+    @property
     def running(self) -> bool:
         """Whether it has not ended yet."""
         with self._changed:

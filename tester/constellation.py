@@ -22,6 +22,7 @@ from tester.reaper import Reaper
 
 _STOP_S = 5.0
 _SHOWN_CHARACTERS = 1500
+_SHOWN_LINES = 3
 
 
 class Service:
@@ -62,6 +63,16 @@ class Service:
         if await self._until(lambda: not self.command.running, timeout_s):
             await self._until(lambda: self.command.closed, CLOSE_S)
         return self.command.outcome(timeout_s)
+
+    async def until_ended(self, timeout_s: float) -> bool:
+        """Wait for its exit; whether it has come in time."""
+        return await self._until(lambda: not self.command.running, timeout_s)
+
+    def last_words(self) -> str:
+        """Its name, how it ended if it has, and the end of what it said on stderr."""
+        how = "runs" if self.running else f"ended with exit code {self.command.outcome(0).exit_code}"
+        said = self.command.stderr.rstrip().splitlines()[-_SHOWN_LINES:]
+        return "\n  ".join([f"{self.name}, which {how}{':' if said else ''}", *said])
 
     async def wait_for_output(self, pattern: str, timeout_s: float, *, stream: str = "stderr") -> re.Match[str]:
         """Wait until its output matches a regular expression.
@@ -160,6 +171,7 @@ class ServiceConstellation:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        failed = [service.last_words() for service in self.services if error is not None and not service.running]
         try:
             await self.stop()
         finally:  # also when this waiting is cancelled
@@ -168,6 +180,8 @@ class ServiceConstellation:
                 shutil.rmtree(self.folder, ignore_errors=True)
             elif error is not None:
                 error.add_note(f"files and logs: {self.folder}")
+                for words in failed:
+                    error.add_note(words)
 
     async def start_orchestrator(self, config: OrchestratorConfig) -> Service:
         """Start an orchestrator, as leader of a session of its own, with a trace of its own.

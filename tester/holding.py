@@ -24,14 +24,14 @@ def hold(commands: Sequence[Command], logs: Path, endpoint: str) -> None:
         logs: Folder of their outputs.
         endpoint: Where their spans are received.
     """
-    announce(
-        "running until Ctrl-C:",
-        *(f"  pid {one.pid}, working directory {one.folder}: {' '.join(one.arguments)}" for one in commands),
-        f"  logs: {logs}",
-        f"  spans are received at {endpoint}",
-        f"  to stop it from elsewhere: kill {' '.join(str(one.pid) for one in commands)}",
-    )
-    try:
+    try:  # Ctrl-C may come as soon as the first line can be read
+        announce(
+            "running until Ctrl-C:",
+            *(f"  pid {one.pid}, working directory {one.folder}: {' '.join(one.arguments)}" for one in commands),
+            f"  logs: {logs}",
+            f"  spans are received at {endpoint}",
+            f"  to stop it from elsewhere: kill {' '.join(str(one.pid) for one in commands)}",
+        )
         _wait_for_all(commands)
     except KeyboardInterrupt:
         for command in commands:

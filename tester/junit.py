@@ -13,11 +13,12 @@ _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CLASS = "tester"
 
 
-def document(outcomes: Sequence[Outcome]) -> str:
+def document(outcomes: Sequence[Outcome], unfinished: Sequence[str] = ()) -> str:
     r"""One test suite with a test case for each scenario.
 
     Args:
         outcomes: In the order in which they were played.
+        unfinished: Names of scenarios that have not been played to their end; they stand as errors.
 
     Returns:
         A whole XML document. Characters that XML cannot hold stand as `\x1b` or `\ud800`.
@@ -28,14 +29,17 @@ def document(outcomes: Sequence[Outcome]) -> str:
         suites,
         "testsuite",
         name=_CLASS,
-        tests=str(len(outcomes)),
+        tests=str(len(outcomes) + len(unfinished)),
         failures=str(failures),
-        errors="0",
+        errors=str(len(unfinished)),
         skipped="0",
         time=_seconds(sum(outcome.duration_s for outcome in outcomes)),
     )
     for outcome in outcomes:
         _add(suite, outcome)
+    for name in unfinished:
+        case = ElementTree.SubElement(suite, "testcase", classname=_CLASS, name=_escaped(name), time=_seconds(0.0))
+        ElementTree.SubElement(case, "error", message="not finished: the tester was ended before")
     ElementTree.indent(suites)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(suites, encoding="unicode")}\n'
 

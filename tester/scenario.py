@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import secrets
@@ -125,6 +126,15 @@ class Context:
         self._stack.close()
         if left:
             raise CheckError(f"processes were left behind: {left}")
+
+    def last_words(self, told: str) -> list[str]:
+        """The last line on stderr of each command that ended with an error, unless it is told already."""
+        words = []
+        for number, command in enumerate(self._commands, 1):
+            said = command.stderr.rstrip().splitlines()[-1:]
+            if command.failed and said and said[0] not in told:
+                words.append(f"command {number} had said: {said[0]}")
+        return words
 
     def interrupt(self) -> None:
         """Kill every process, and start none any more; nothing while `hold` holds, which ends them itself."""
@@ -329,7 +339,8 @@ def play(
         failure = _failure(scenario, context)
         kept = bool(failure) or keep or keep_running
         if kept:
-            context.write_spans()
+            with contextlib.suppress(OSError):  # the disk may be full, which the failure itself will say
+                context.write_spans()
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
@@ -349,7 +360,7 @@ def _failure(scenario: Scenario, context: Context) -> str:
                 raise
             context.hold()
     except CheckError as error:
-        return str(error)
+        return "\n".join([str(error), *context.last_words(str(error))])
     except Exception:
         if not entered:
             raise

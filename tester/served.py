@@ -72,11 +72,19 @@ class Served:
             variables |= {f"{api.upper()}_BASE_URL": urls[api], f"{api.upper()}_API_KEY": key}
         return variables
 
+    async def _end(self) -> None:
+        """Stop listening, and end what still waits: after an interruption nobody asks for its result any more."""
+        await self.provider.stop()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
     def stop(self) -> None:
         """Break all connections and end the thread."""
         if self._loop.is_closed():
             return
-        asyncio.run_coroutine_threadsafe(self.provider.stop(), self._loop).result(_STOP_S)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(_STOP_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_STOP_S)
         self._loop.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -22,11 +23,14 @@ from tester.trace.trace import Trace
 
 if TYPE_CHECKING:
     from tester.collector import Collector
+    from tester.constellation import Service
     from tester.fake_provider import Entry
 
 _BROKEN_OFF = frozenset({"interrupted", "no_provider", "producers_cannot_start", "storage", "closed"})
 """Stop reasons of runs that did not come to an end of their own."""
 _SHOWN = 8
+_MOMENT_S = 2.0
+"""Seconds in which the spans of a process that has ended must have arrived."""
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -52,6 +56,7 @@ class Topic(msgspec.Struct, frozen=True):
         timeout: float,  # noqa: ASYNC109 - a wait that says what is missing, not a bare time-out
         *,
         trace_id: str | None = None,
+        service: Service | None = None,
     ) -> Topic:
         """Wait until all spans of the run on a topic have been received.
 
@@ -61,6 +66,8 @@ class Topic(msgspec.Struct, frozen=True):
             timeout: Seconds.
             trace_id: Of the run that is meant, where there are several on the topic, such as a `Service`'s; the one
                 that was started last, of those that have ended, if None.
+            service: Who has the run: when it has ended, its spans are waited for no longer than a moment, and a
+                failure says how it ended.
 
         Raises:
             CheckError: They have not been within the time, or the run's file cannot be read; says what is missing.
@@ -73,7 +80,11 @@ class Topic(msgspec.Struct, frozen=True):
             found[:] = sorted(runs, key=lambda span: span.start_ns)[-1:]
             return bool(found) and is_complete(span for span in spans if span.trace_id == found[0].trace_id)
 
-        await collector.store.wait_for_async(complete, timeout, trace_id)
+        if service is not None:
+            trace_id = trace_id or service.trace_id
+        await _wait(collector, complete, timeout, trace_id, service)
+        if not found and service is not None and not service.running:
+            raise CheckError(f"no run on {printable(wanted)!r} in the trace of {service.last_words()}")
         if not found:
             _fail_without_a_run(wanted, collector.store.spans(trace_id), timeout)
         trace = Trace(collector.store.spans(found[0].trace_id))
@@ -184,6 +195,28 @@ def _file(trace: Trace) -> Path | None:
     """The attributes.txt that the run wrote to, by its spans."""
     paths = [path for span in trace.named(names.WRITE) if isinstance(path := span.attributes.get(names.FILE_PATH), str)]
     return Path(paths[-1]) if paths else None
+
+
+async def _wait(
+    collector: Collector,
+    condition: Callable[[tuple[Span, ...]], bool],
+    timeout_s: float,
+    trace_id: str | None,
+    service: Service | None,
+) -> None:
+    """Wait for a condition on the spans; once the service has ended, for a moment only."""
+    waiting = asyncio.ensure_future(collector.store.wait_for_async(condition, timeout_s, trace_id))
+    try:
+        if service is not None:
+            ending = asyncio.ensure_future(service.until_ended(timeout_s))
+            await asyncio.wait({waiting, ending}, return_when=asyncio.FIRST_COMPLETED)
+            ending.cancel()
+            await asyncio.wait({waiting}, timeout=_MOMENT_S)
+        else:
+            await waiting
+    finally:
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
 
 def _fail_without_a_run(topic: str, spans: Iterable[Span], waited_s: float) -> NoReturn:

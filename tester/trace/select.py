@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypedDict, Union, Unpack
+from typing import TYPE_CHECKING, TypedDict, Union, Unpack, get_args
 
+from contract import spans as names
 from tester.checks import CheckError
 from tester.trace.render import explain, label
-from tester.trace.span import Span, Value
+from tester.trace.span import Kind, Span, Status, Value
 
 if TYPE_CHECKING:
     from tester.trace.trace import Trace
@@ -93,7 +95,19 @@ class Spans(Collection[Span]):
     # --- narrowing -------------------------------------------------------------------------------------------
 
     def select(self, **criteria: Unpack[Criteria]) -> Spans:
-        """Those that meet all criteria; see `Criteria`."""
+        """Those that meet all criteria; see `Criteria`.
+
+        Raises:
+            TypeError: There is no such criterion.
+            ValueError: There is no such kind or status. A slip must not select everything, or nothing.
+        """
+        _check_words("criterion", criteria, Criteria.__annotations__, TypeError)
+        for what, told, values in (
+            ("kind", criteria.get("kind"), get_args(Kind)),
+            ("status", criteria.get("status"), get_args(Status)),
+        ):
+            if told is not None and not isinstance(told, re.Pattern):
+                _check_words(what, [told] if isinstance(told, str) else told, values, ValueError)
         chosen = self
         if (name := criteria.get("name")) is not None:
             chosen = chosen.named(name)
@@ -175,7 +189,8 @@ class Spans(Collection[Span]):
         return self._spans[0]
 
     def sum(self, attribute: str) -> float:
-        """Sum of a numeric attribute; 0 where it is missing."""
+        """Sum of a numeric attribute; 0 where it is missing. Raises `CheckError` for one that is unknown."""
+        self._check_known(attribute)
         return sum(span.number(attribute) for span in self)
 
     def values(self, attribute: str) -> list[Value]:
@@ -184,6 +199,7 @@ class Spans(Collection[Span]):
 
     def group_by(self, attribute: str) -> dict[Value, Spans]:
         """The selection, split by an attribute's value; None where it is missing. Lists and maps go by their text."""
+        self._check_known(attribute)
         groups: dict[Value, list[Span]] = defaultdict(list)
         for span in self:
             value = span.attributes.get(attribute)
@@ -192,6 +208,13 @@ class Spans(Collection[Span]):
             value: Spans(self.trace, members, f"{self.words} {_wanted_words(attribute, value)}", wider=self)
             for value, members in groups.items()
         }
+
+    def _check_known(self, attribute: str) -> None:
+        """An attribute that neither these spans nor the conventions have is a slip, and no zero."""
+        if self and attribute not in _KNOWN and not any(attribute in span.attributes for span in self.trace):
+            close = difflib.get_close_matches(attribute, _KNOWN, 1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise CheckError(f"no span of the trace has an attribute {attribute!r}{hint}")
 
     # --- asserting -------------------------------------------------------------------------------------------
 
@@ -295,3 +318,16 @@ def _wanted_words(name: str, wanted: Wanted) -> str:
 def _function_words(function: Callable[..., object]) -> str:
     name = getattr(function, "__name__", "<lambda>")
     return "a condition" if name == "<lambda>" else str(name)
+
+
+def _check_words(what: str, told: Iterable[str], known: Collection[str], error: type[Exception]) -> None:
+    for word in told:
+        if word not in known:
+            close = difflib.get_close_matches(word, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+            raise error(f"there is no {what} {word!r}; {hint}")
+
+
+_KNOWN = frozenset(
+    value for name, value in vars(names).items() if name.isupper() and isinstance(value, str) and "." in value
+)

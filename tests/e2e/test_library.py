@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 import tester
+import tester.checks
 from tester import Collector, OrchestratorConfig, ServiceConstellation, Topic
 from tester.process_table import kill, poll_until
 
@@ -125,3 +126,16 @@ def test_every_name_is_there_and_none_is_imported_early() -> None:
     code = "import sys, tester, tester.cli; print({'aiohttp', 'google.protobuf', 'opentelemetry'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ}, capture_output=True, text=True)
     assert shown.stdout.strip() == "set()"
+
+
+def test_a_service_that_could_not_begin_is_not_waited_for() -> None:
+    """A run that ends before it has a trace fails the wait at once, with its exit code and what it said."""
+
+    async def play() -> None:
+        config = OrchestratorConfig.builder().topic("test_topic").provider("opnai:gpt").build()
+        async with Collector() as collector, ServiceConstellation(collector.endpoint) as constellation:
+            service = await constellation.start_orchestrator(config)
+            await Topic.wait_for_topic("test_topic", collector, timeout=3600, service=service)
+
+    with pytest.raises(tester.checks.CheckError, match=r"(?s)exit code 3.*unknown provider 'opnai'"):
+        asyncio.run(play())

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from tester.scenarios import GROUPS, SCENARIOS
@@ -36,14 +37,24 @@ def test_every_option_of_the_readme_exists() -> None:
 
 
 def test_the_testing_pages_example_passes(tmp_path: Path) -> None:
-    """The Python block of docs/testing.md holds with the real command, and prints its summary."""
+    """The Python block of docs/testing.md passes in pytest as it stands, with the real command."""
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "testing.md").read_text(encoding="utf-8"), re.DOTALL)
-    script = tmp_path / "example.py"
-    script.write_text(f"{block}\n\nimport asyncio\n\nasyncio.run(test_my_topic())\n")
+    (tmp_path / "test_example.py").write_text(block)
     environment = {**_FREE, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "test_topic" in done.stdout
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-s", "test_example.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_every_name_of_the_testing_page_exists() -> None:
+    """The modules that docs/testing.md names have the functions that it names beside them."""
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    points = re.findall(r"^- \*\*\w+\*\* \(`(tester\.trace\.\w+)`\)(.*?)(?=^- |^$)", page, re.MULTILINE | re.DOTALL)
+    assert len(points) == 4
+    for module, text in points:
+        for name in re.findall(r"`([a-z_]+)(?:\(.*?\))?`", text.partition(":")[2]):
+            assert len(name) == 1 or hasattr(import_module(module), name), name
 
 
 def test_every_scenario_of_the_testing_page_exists() -> None:

@@ -23,7 +23,7 @@ from tester.collector import CollectorError
 from tester.command import Command, NotInstalledError, command_line
 from tester.process_table import marked, poll_until
 from tester.scenario import TOPIC, Context, Outcome, play
-from tester.scenarios import SCENARIOS
+from tester.scenarios import GROUPS, SCENARIOS
 from tester.trace import Span
 from tests.tester.trace.build import Run
 
@@ -115,7 +115,8 @@ def test_every_scenario_is_listed_with_its_description() -> None:
     done = _tester("--list")
     assert done.returncode == 0
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
-    assert lines == {name: scenario.description for name, scenario in SCENARIOS.items()}
+    groups = {name: " and ".join(members) for name, members in GROUPS.items()}
+    assert lines == {name: scenario.description for name, scenario in SCENARIOS.items()} | groups
 
 
 def test_an_unknown_scenario_is_a_usage_error() -> None:

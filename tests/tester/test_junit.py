@@ -70,3 +70,11 @@ def test_nothing_played_is_a_document_too() -> None:
     suite = _parsed([]).find("testsuite")
     assert suite is not None
     assert suite.get("tests") == "0"
+
+
+def test_what_was_not_finished_is_an_error() -> None:
+    """Scenarios that were not played to their end stand as errors: a killed tester's report is not green."""
+    suite = ElementTree.fromstring(document(OUTCOMES[:1], ["storm"]).encode()).find("testsuite")  # noqa: S314
+    assert suite is not None
+    assert [suite.get(name) for name in ("tests", "failures", "errors")] == ["2", "0", "1"]
+    assert suite.find("testcase[@name='storm']/error") is not None

@@ -94,7 +94,22 @@ def test_values_are_read() -> None:
     assert TRACE.select().sum(names.ITEMS_SENT) == 80
     assert TRACE.select(name=names.SEND_ITEMS).values(names.ITEMS_SENT) == [12, 12, 8, 8, 12, 12, 8, 8]
     assert TRACE.select(name=names.ORDER).values("other") == []
-    assert TRACE.select(name=names.ORDER).sum("other") == 0
+    assert TRACE.select(name=names.ORDER).sum(names.ITEMS_HELD) == 0
+    assert TRACE.select(name="nothing").sum("app.items.pased") == 0
+
+
+def test_slips_are_no_empty_selections() -> None:
+    """An unknown criterion, kind, status or attribute is an error that names the nearest one that there is."""
+    with pytest.raises(TypeError, match="no criterion 'nam'; did you mean 'name'"):
+        TRACE.select(nam="order")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="no status 'eror'; did you mean 'error'"):
+        TRACE.select(status="eror")
+    with pytest.raises(ValueError, match="no kind 'produce'"):
+        TRACE.select(kind=["client", "produce"])
+    with pytest.raises(CheckError, match=r"did you mean app\.items\.parsed"):
+        TRACE.select().sum("app.items.pased")
+    with pytest.raises(CheckError, match="no span of the trace has an attribute 'nope'"):
+        TRACE.select().group_by("nope")
 
 
 def test_groups_go_by_value() -> None:
