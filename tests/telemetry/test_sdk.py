@@ -8,7 +8,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 from contract import spans
 from contract.messages import Secret, TelemetrySetup
-from telemetry.exporters import span_exporter
+from telemetry.exporters import retry_no_more, span_exporter
 from telemetry.sdk import Telemetry, carrier_of, current_ids, extract, links_to
 from tester.collector import Collector
 
@@ -183,3 +183,14 @@ def test_spans_of_an_unsampled_parent_are_not_counted() -> None:
         telemetry.shut_down(WAIT_S)
         assert telemetry.emitted == 0
         assert collector.store.spans() == ()
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_retries_can_be_cut_off(protocol: str) -> None:
+    """The exporters' waiting for a retry is where we look for it: another version of them may have it elsewhere."""
+    setup = TelemetrySetup(protocol=protocol)  # type: ignore[arg-type]
+    exporter = span_exporter(setup, "http://127.0.0.1:9")
+    waiting = exporter._client._shutdown_event if protocol != "grpc" else exporter._shutdown_in_progress  # type: ignore[attr-defined]
+    assert not waiting.is_set()
+    retry_no_more(exporter)
+    assert waiting.is_set()
