@@ -125,8 +125,6 @@ ORDER_AVOID = "app.order.avoid"
 ORDERS = "app.orders"
 PROVIDER = "app.provider"
 """`vendor:model`, as the command line names it."""
-FINISH_REASON = "app.finish.reason"
-"""Why we stopped reading an answer, where that was our doing (`looping`)."""
 USAGE_ESTIMATED = "app.usage.estimated"
 
 ITEMS_PARSED = "app.items.parsed"
@@ -167,6 +165,25 @@ ITEMS_DESTINATION = "items"
 SEND = "send"
 PROCESS = "process"
 TEXT = "text"
+
+GEN_AI_NAMES = {
+    "openai": ("chat", "openai"),
+    "anthropic": ("chat", "anthropic"),
+    "gemini": ("generate_content", "gcp.gemini"),
+    "simulated": ("chat", "simulated"),
+}
+"""`gen_ai.operation.name` and `gen_ai.provider.name` by `ProviderSetup.api`."""
+
+
+def messaging(operation: str, destination: str) -> dict[str, str]:
+    """What every span of sending or processing messages tells: `operation` is `SEND` or `PROCESS`."""
+    return {
+        MESSAGING_SYSTEM: CHANNEL,
+        MESSAGING_DESTINATION: destination,
+        MESSAGING_OPERATION: operation,
+        MESSAGING_OPERATION_TYPE: operation,
+    }
+
 
 WINDOW_DELAYS = 5
 """Length of the windows of `send items`, `process items` and `write attributes`, in export delays: 1 s, or 250 ms

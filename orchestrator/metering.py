@@ -19,9 +19,6 @@ from orchestrator.providers import ProviderSpec
 if TYPE_CHECKING:
     from orchestrator.run import Run
 
-_OPERATIONS = {"gemini": "generate_content"}
-_PROVIDERS = {"gemini": "gcp.gemini"}
-
 
 class Metering:
     """Instruments and what they are told.
@@ -94,9 +91,10 @@ class Metering:
 
     def ended(self, spec: ProviderSpec, message: OrderDone | OrderFailed, cost_usd: float | None) -> None:
         """A call has ended."""
+        operation, provider = spans.GEN_AI_NAMES[spec.setup.api]
         attributes: dict[str, str | int] = {
-            spans.GEN_AI_OPERATION: _OPERATIONS.get(spec.setup.api, "chat"),
-            spans.GEN_AI_PROVIDER: _PROVIDERS.get(spec.setup.api, spec.setup.api),
+            spans.GEN_AI_OPERATION: operation,
+            spans.GEN_AI_PROVIDER: provider,
             spans.GEN_AI_MODEL: spec.setup.model,
         }
         host = urlsplit(spec.setup.base_url).hostname if spec.setup.base_url else None

@@ -19,17 +19,17 @@ from orchestrator.observer import RunObserver, Taken
 from orchestrator.providers import ProviderSpec
 from orchestrator.run import Run
 from orchestrator.settings import Settings
+from orchestrator.span_windows import ProcessWindow, WriteWindow
 from orchestrator.store import Written
 from telemetry.configuration import shown
 from telemetry.logs import show_trace_ids
-from telemetry.sdk import Telemetry, carrier_of, links_to
+from telemetry.sdk import Telemetry, carrier_of, ids_of, links_to
 
 log = logging.getLogger("orchestrator")
 
 _SHUT_DOWN_S = 1.7
 """From the producers' being asked to end; a dead collector may cost 2 s at the end of a run, over all its processes."""
 _LEAST_S = 0.3
-_MOST_LINKS = 100
 _UNKNOWN_EXIT = 255
 """What `multiprocessing` says of a process whose fork server has died before it could tell."""
 _REFUSALS = frozenset(
@@ -66,16 +66,14 @@ class OtelObserver(RunObserver):
         self._context = set_span_in_context(self._span, Context())
         self._run: Run | None = None
         self._spawned: dict[int, _Spawned] = {}
-        self._process_windows: dict[tuple[int, int, str], _ProcessWindow] = {}
-        self._write_window: _WriteWindow | None = None
+        self._process_windows: dict[tuple[int, int, str], ProcessWindow] = {}
+        self._write_window: WriteWindow | None = None
         self._began_ns = 0
         self._next_close = 0.0
         self._ending: float | None = None
         self._metering = Metering(self._telemetry.meter)
         self._telemetry.started(self._context)
-        context = self._span.get_span_context()
-        ids = (f"{context.trace_id:032x}", f"{context.span_id:016x}")
-        show_trace_ids(lambda: ids)
+        show_trace_ids(lambda: ids_of(self._span))
 
     # --- the run -------------------------------------------------------------------------------------------
 
@@ -168,9 +166,6 @@ class OtelObserver(RunObserver):
 
     def spawning(self, producer: int, generation: int) -> TelemetrySetup | None:
         """See `RunObserver`."""
-        before = self._spawned.get(producer)
-        if before is not None:
-            before.end()
         span = self._start(spans.SPAWN, {spans.PRODUCER_INDEX: producer, spans.PRODUCER_GENERATION: generation})
         self._spawned[producer] = _Spawned(span, generation)
         if generation:
@@ -221,11 +216,8 @@ class OtelObserver(RunObserver):
         span = self._start(
             spans.SEND_ORDERS,
             {
-                spans.MESSAGING_SYSTEM: spans.CHANNEL,
-                spans.MESSAGING_DESTINATION: spans.ORDERS_DESTINATION,
+                **spans.messaging(spans.SEND, spans.ORDERS_DESTINATION),
                 spans.MESSAGING_PARTITION: str(producer),
-                spans.MESSAGING_OPERATION: spans.SEND,
-                spans.MESSAGING_OPERATION_TYPE: spans.SEND,
                 spans.MESSAGING_ID: f"{order.id}.{order.attempt}",
                 spans.ORDER_ID: order.id,
                 spans.ORDER_ATTEMPT: order.attempt,
@@ -256,24 +248,21 @@ class OtelObserver(RunObserver):
                 path = "" if self._run is None else str(self._run.store.attributes_path.absolute())
                 path = path.encode(errors="replace").decode()  # a folder's name need not be text
                 span = self._start(spans.WRITE, {spans.FILE_PATH: path}, start_ns=written.began_ns)
-                self._write_window = _WriteWindow(span, written.began_ns)
+                self._write_window = WriteWindow(span, written.began_ns)
             new = [window for window, one in zip(served, taken, strict=True) if one.outcome and one.outcome.new]
             self._write_window.take(written, new)
         self._began_ns = 0  # what comes too late is told of without a transaction
         self._metering.ingested(taken)
         self._close_windows()
 
-    def _window_of(self, taken: Taken) -> _ProcessWindow:
+    def _window_of(self, taken: Taken) -> ProcessWindow:
         batch = taken.batch
         key = (batch.order_id, batch.attempt, batch.carrier.get("traceparent", ""))
         window = self._process_windows.get(key)
         if window is None:
             attributes: dict[str, str | int | float | bool] = {
-                spans.MESSAGING_SYSTEM: spans.CHANNEL,
-                spans.MESSAGING_DESTINATION: spans.ITEMS_DESTINATION,
+                **spans.messaging(spans.PROCESS, spans.ITEMS_DESTINATION),
                 spans.MESSAGING_PARTITION: str(taken.producer),
-                spans.MESSAGING_OPERATION: spans.PROCESS,
-                spans.MESSAGING_OPERATION_TYPE: spans.PROCESS,
                 spans.ORDER_ID: batch.order_id,
                 spans.ORDER_ATTEMPT: batch.attempt,
                 spans.PRODUCER_INDEX: taken.producer,
@@ -289,7 +278,7 @@ class OtelObserver(RunObserver):
                 links=links_to(batch.carrier),
                 start_ns=began_ns,
             )
-            window = self._process_windows[key] = _ProcessWindow(span, began_ns)
+            window = self._process_windows[key] = ProcessWindow(span, began_ns)
         return window
 
     def ended(self, spec: ProviderSpec, message: OrderDone | OrderFailed, cost_usd: float | None) -> None:
@@ -327,89 +316,6 @@ class _Spawned:
     def end(self) -> None:
         if self.span.is_recording():
             self.span.end()
-
-
-class _ProcessWindow:
-    """An open `process items` span: what has been taken in of one `send items` span."""
-
-    def __init__(self, span: Span, began_ns: int) -> None:
-        self.span = span
-        self.opened = time.monotonic()
-        self._began_ns = self._ended_ns = began_ns
-        self._batches = 0
-        self._received = self._new = self._duplicate = self._held = self._blank = self._late = 0
-
-    def take(self, taken: Taken) -> _ProcessWindow:
-        self._batches += 1
-        self._ended_ns = max(self._began_ns, time.time_ns())
-        count, outcome = len(taken.batch.items), taken.outcome
-        if outcome is None:
-            self._late += count
-            return self
-        new = len(outcome.new)
-        self._received += count
-        self._new += new
-        self._duplicate += outcome.duplicate
-        self._held += outcome.held
-        self._blank += outcome.blank
-        return self
-
-    def end(self) -> None:
-        self.span.set_attributes(
-            {
-                spans.MESSAGING_COUNT: self._batches,
-                spans.ITEMS_RECEIVED: self._received,
-                spans.ITEMS_NEW: self._new,
-                spans.ITEMS_DUPLICATE: self._duplicate,
-            }
-        )
-        for name, count in (
-            (spans.ITEMS_HELD, self._held),
-            (spans.ITEMS_BLANK, self._blank),
-            (spans.ITEMS_LATE, self._late),
-        ):
-            if count:
-                self.span.set_attribute(name, count)
-        self.span.end(self._ended_ns)
-
-
-class _WriteWindow:
-    """An open `write attributes` span: the writes of a window."""
-
-    def __init__(self, span: Span, began_ns: int) -> None:
-        self.span = span
-        self.opened = time.monotonic()
-        self._began_ns = began_ns
-        self._last: Written | None = None
-        self._lines = self._writes = self._busy_ns = 0
-        self._linked: set[int] = set()
-
-    @property
-    def full(self) -> bool:
-        """Whether it has so many links that further ones might be dropped."""
-        return len(self._linked) >= _MOST_LINKS
-
-    def take(self, written: Written, windows: Sequence[_ProcessWindow]) -> None:
-        self._last = written
-        self._lines += written.lines
-        self._writes += 1
-        self._busy_ns += written.ended_ns - written.began_ns
-        for window in windows:
-            context = window.span.get_span_context()
-            if context.span_id not in self._linked:
-                self._linked.add(context.span_id)
-                self.span.add_link(context)
-
-    def end(self) -> None:
-        self.span.set_attributes(
-            {
-                spans.ITEMS_WRITTEN: self._lines,
-                spans.WRITES: self._writes,
-                spans.WRITE_SECONDS: self._busy_ns / 1e9,
-                spans.FILE_SIZE: self._last.size if self._last is not None else 0,
-            }
-        )
-        self.span.end(max(self._began_ns, self._last.ended_ns if self._last is not None else 0))
 
 
 def _signal_name(number: int) -> str:

@@ -30,13 +30,15 @@ class OtelProducerTrace(ProducerTrace):
 
     Attributes:
         index: Its place among the run's producers.
+        window_s: Length of the windows that a `send items` span stands for.
+        capture: Whether prompts and answers are wanted in the spans.
     """
 
     def __init__(self, setup: TelemetrySetup, configure: Configure) -> None:
         self.index = configure.producer
         self._telemetry = Telemetry(setup, spans.PRODUCER)
-        self._window_s = spans.WINDOW_DELAYS * self._telemetry.export_delay_s
-        self._capture = captures_content(setup)
+        self.window_s = spans.WINDOW_DELAYS * self._telemetry.export_delay_s
+        self.capture = captures_content(setup)
         self._orders = 0
         self._open: set[OtelCallTrace] = set()
         tracer = self._telemetry.tracer
@@ -89,16 +91,6 @@ class OtelProducerTrace(ProducerTrace):
     def closed(self, trace: OtelCallTrace) -> None:
         """An order's trace is over."""
         self._open.discard(trace)
-
-    @property
-    def window_s(self) -> float:
-        """Length of the windows that a `send items` span stands for."""
-        return self._window_s
-
-    @property
-    def capture(self) -> bool:
-        """Whether prompts and answers are wanted in the spans."""
-        return self._capture
 
 
 class OtelCallTrace(CallTrace):
@@ -185,7 +177,6 @@ class OtelCallTrace(CallTrace):
     def ended(self, message: OrderDone | OrderFailed) -> None:
         """See `CallTrace`."""
         self._span.set_attributes({spans.ITEMS_PARSED: message.items, spans.ITEMS_REFUSED: message.refused})
-        failed = isinstance(message, OrderFailed)
         if self._attempt is not None:
             status = message.status if isinstance(message, OrderFailed) else 200
             if status is None and message.time_to_first_chunk_s is not None:
@@ -196,7 +187,7 @@ class OtelCallTrace(CallTrace):
         if self._inference is not None:
             self._describe_answer(self._inference, message)
             self._end(self._inference, message)
-        if failed:
+        if isinstance(message, OrderFailed):
             self._fail(self._span, message)
 
     def _describe_answer(self, span: Span, message: OrderDone | OrderFailed) -> None:
@@ -233,13 +224,7 @@ class OtelCallTrace(CallTrace):
             span = self._producer.start(
                 spans.SEND_ITEMS,
                 self._span,
-                {
-                    **self._identity,
-                    spans.MESSAGING_SYSTEM: spans.CHANNEL,
-                    spans.MESSAGING_DESTINATION: spans.ITEMS_DESTINATION,
-                    spans.MESSAGING_OPERATION: spans.SEND,
-                    spans.MESSAGING_OPERATION_TYPE: spans.SEND,
-                },
+                {**self._identity, **spans.messaging(spans.SEND, spans.ITEMS_DESTINATION)},
                 kind=SpanKind.PRODUCER,
             )
             self._send = _Send(span, now)
@@ -270,12 +255,11 @@ class OtelCallTrace(CallTrace):
             self._fail(span, message)
         span.end()
 
-    def _fail(self, span: Span, message: OrderDone | OrderFailed) -> None:
-        if isinstance(message, OrderFailed):
-            # HTTP's convention wants an error status itself as the type.
-            refused = span is self._attempt and message.status is not None and message.status >= 400
-            span.set_attribute(spans.ERROR_TYPE, str(message.status) if refused else message.kind.value)
-            span.set_status(Status(StatusCode.ERROR, message.message))
+    def _fail(self, span: Span, message: OrderFailed) -> None:
+        # HTTP's convention wants an error status itself as the type.
+        refused = span is self._attempt and message.status is not None and message.status >= 400
+        span.set_attribute(spans.ERROR_TYPE, str(message.status) if refused else message.kind.value)
+        span.set_status(Status(StatusCode.ERROR, message.message))
 
 
 class _Send:

@@ -203,7 +203,12 @@ def links_to(carrier: Mapping[str, str]) -> list[Link]:
 
 def current_ids() -> tuple[str, str]:
     """Trace id and span id of the current span; empty where there is none."""
-    context = get_current_span().get_span_context()
+    return ids_of(get_current_span())
+
+
+def ids_of(span: Span) -> tuple[str, str]:
+    """Trace id and span id as hexadecimal digits; empty for a span that is none."""
+    context = span.get_span_context()
     return (f"{context.trace_id:032x}", f"{context.span_id:016x}") if context.is_valid else ("", "")
 
 

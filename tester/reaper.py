@@ -64,7 +64,7 @@ def kill_all(variable: bytes) -> None:
     """SIGKILL to every process with this variable (`NAME=VALUE`) in its environment, until none is left."""
     deadline, quiet = time.monotonic() + _LONGEST_S, 0
     while quiet < _QUIET_PASSES and time.monotonic() < deadline:
-        found = [pid for pid in os.listdir("/proc") if pid.isdigit() and _carries(pid, variable)]  # noqa: PTH208
+        found = [pid for pid in os.listdir("/proc") if pid.isdigit() and _carries(pid, variable)]  # noqa: PTH208 - pathlib takes long
         for pid in found:
             try:
                 os.kill(int(pid), signal.SIGKILL)

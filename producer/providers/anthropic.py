@@ -16,6 +16,7 @@ import httpx2
 import msgspec
 
 from contract.messages import ProviderSetup, Usage
+from contract.spans import GEN_AI_NAMES
 from producer.providers.base import Attributes, Call, Chunk, sent_attributes
 from producer.providers.decoding import AnswerDecoder, Piece
 from producer.providers.endpoint import resolve, tls_context
@@ -46,7 +47,7 @@ class AnthropicProvider:
     def __init__(self, setup: ProviderSetup) -> None:
         self._setup = setup
         self._endpoint = resolve(setup, OFFICIAL_URL)
-        self.target = self._endpoint.target("chat", "anthropic", "/v1/messages")
+        self.target = self._endpoint.target(*GEN_AI_NAMES["anthropic"], "/v1/messages")
         self._translator = Translator(setup.name, self._endpoint.key)
         timeout = httpx2.Timeout(setup.read_timeout_s, connect=setup.connect_timeout_s)
         self._client = anthropic.AsyncAnthropic(

@@ -25,6 +25,7 @@ from google.genai import types
 
 from contract.errors import BadResponse, RequestRefused
 from contract.messages import ProviderSetup, Usage
+from contract.spans import GEN_AI_NAMES
 from producer.providers.base import Attributes, Call, Chunk, sent_attributes
 from producer.providers.decoding import AnswerDecoder, Piece
 from producer.providers.endpoint import resolve
@@ -87,7 +88,7 @@ class GeminiProvider:
         default_version = OFFICIAL_API_VERSION if self._endpoint.official else CUSTOM_API_VERSION
         self._api_version = setup.options.get("api_version") or default_version
         path = f"/{self._api_version}/{_resource(setup.model)}:streamGenerateContent"
-        self.target = self._endpoint.target("generate_content", "gcp.gemini", path)
+        self.target = self._endpoint.target(*GEN_AI_NAMES["gemini"], path)
         self._translator = Translator(setup.name, self._endpoint.key)
         self._session: aiohttp.ClientSession | None = None
         self._client: genai.Client | None = None

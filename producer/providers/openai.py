@@ -18,6 +18,7 @@ import openai.resources.chat.chat
 import openai.resources.chat.completions.completions
 
 from contract.messages import ProviderSetup, Usage
+from contract.spans import GEN_AI_NAMES
 from producer.providers.base import Attributes, Call, Chunk, sent_attributes
 from producer.providers.decoding import AnswerDecoder, Piece
 from producer.providers.endpoint import resolve, tls_context
@@ -50,7 +51,7 @@ class OpenAIProvider:
     def __init__(self, setup: ProviderSetup) -> None:
         self._setup = setup
         self._endpoint = resolve(setup, OFFICIAL_URL)
-        self.target = self._endpoint.target("chat", "openai", "/chat/completions")
+        self.target = self._endpoint.target(*GEN_AI_NAMES["openai"], "/chat/completions")
         self._translator = Translator(setup.name, self._endpoint.key)
         timeout = httpx2.Timeout(setup.read_timeout_s, connect=setup.connect_timeout_s)
         self._client = openai.AsyncOpenAI(

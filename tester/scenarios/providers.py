@@ -63,7 +63,7 @@ def _check_trace(trace: Trace) -> None:
     ):
         called = trace.select(attributes={names.GEN_AI_PROVIDER: provider}).count(4)
         called.every({names.GEN_AI_OPERATION: operation, names.GEN_AI_MODEL: f"{api}-model", names.GEN_AI_STREAM: True})
-        called.every(lambda span: span.name == f"{operation} {api}-model" and span.kind == "client")  # noqa: B023
+        called.select(name=names.inference_name(operation, f"{api}-model"), kind="client").count(4)
         called.children().named(names.ATTEMPT).count(4).every({names.HTTP_STATUS: 200})
     trace.select(status="error").none()
 

@@ -44,7 +44,6 @@ _TELLING = {
     names.ORDER_ATTEMPT: "app.order.",
     names.HTTP_STATUS: "http.response.",
     names.HTTP_RESEND_COUNT: "http.request.",
-    names.FINISH_REASON: "app.",
     names.GEN_AI_INPUT_TOKENS: "gen_ai.usage.",
     names.GEN_AI_OUTPUT_TOKENS: "gen_ai.usage.",
     names.ITEMS_PARSED: "app.items.",

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from contract.errors import Overloaded, ProviderError, ProviderTimeout, RateLimited, StreamTruncated
 from contract.messages import ProviderSetup, Usage
+from contract.spans import GEN_AI_NAMES
 from producer.providers.base import Attributes, Call, Chunk, Target, sent_attributes
 from producer.providers.simulated.answer import answer_seed, make_answer, tokens_of
 from producer.providers.simulated.options import FAULT_RATES, parse_options, with_mess
@@ -42,7 +43,7 @@ class SimulatedProvider:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.target = Target("chat", "simulated")
+        self.target = Target(*GEN_AI_NAMES["simulated"])
         self._setup = setup
         self._options = with_mess(parse_options(setup.options))
         self._clock = clock
