@@ -9,7 +9,8 @@ seconds of the machine-wide monotonic clock, times named `*_s` are durations in 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -242,11 +243,10 @@ ToProducer = Configure | Order | Cancel | Shutdown
 FromProducer = Ready | ItemBatch | OrderDone | OrderFailed | LogLine
 
 _encoder = msgspec.msgpack.Encoder()
-_to_producer: msgspec.msgpack.Decoder[ToProducer] = msgspec.msgpack.Decoder(ToProducer)
-_from_producer: msgspec.msgpack.Decoder[FromProducer] = msgspec.msgpack.Decoder(FromProducer)
+M = TypeVar("M")
 
 
-def encode(message: ToProducer | FromProducer) -> bytes:
+def encode(message: msgspec.Struct) -> bytes:
     """Encode one message.
 
     Raises:
@@ -261,17 +261,25 @@ def encode(message: ToProducer | FromProducer) -> bytes:
     return data
 
 
-def decode_to_producer(data: bytes | bytearray | memoryview) -> ToProducer:
-    """Decode a message that a producer received. Raises `ChannelError` for anything else."""
-    try:
-        return _to_producer.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ChannelError(f"not a message to a producer: {error}") from error
+class Decoder(Generic[M]):
+    """Decodes the messages that one end of a channel receives.
+
+    Args:
+        messages: Their union.
+        direction: In words: "to a producer".
+    """
+
+    def __init__(self, messages: Any, direction: str) -> None:
+        self._decode: Callable[[bytes | bytearray | memoryview], M] = msgspec.msgpack.Decoder(messages).decode
+        self._direction = direction
+
+    def __call__(self, data: bytes | bytearray | memoryview) -> M:
+        """Decode one message. Raises `ChannelError` for anything else."""
+        try:
+            return self._decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ChannelError(f"not a message {self._direction}: {error}") from error
 
 
-def decode_from_producer(data: bytes | bytearray | memoryview) -> FromProducer:
-    """Decode a message that came from a producer. Raises `ChannelError` for anything else."""
-    try:
-        return _from_producer.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ChannelError(f"not a message from a producer: {error}") from error
+decode_to_producer: Decoder[ToProducer] = Decoder(ToProducer, "to a producer")
+decode_from_producer: Decoder[FromProducer] = Decoder(FromProducer, "from a producer")

@@ -1,4 +1,4 @@
-"""Untrusted text for people's eyes."""
+"""Untrusted text: for people's eyes, and for files."""
 
 from __future__ import annotations
 
@@ -21,3 +21,12 @@ def printable(text: str) -> str:
 
 def _is_steering(character: str) -> bool:
     return character in _STEERING or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def without_surrogates(text: str) -> str:
+    """The text with surrogate pairs joined and lone surrogates, which no file can take, replaced by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text

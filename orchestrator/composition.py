@@ -23,7 +23,7 @@ from orchestrator.settings import Settings, read_environment
 from telemetry.configuration import SECRET_VARIABLES, telemetry_setup
 
 if TYPE_CHECKING:
-    from orchestrator.filesystem import FileSystem
+    from archive.filesystem import FileSystem
     from orchestrator.local_model import LocalModelServer
     from orchestrator.pricing import Price
     from orchestrator.processes.communicator import Communicator
@@ -93,7 +93,7 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         stack.callback(processes.close)
         processes.prepare()
         # From here on the fork server imports the vendors' SDKs, which takes longest: the rest is imported beside it.
-        from orchestrator.filesystem import RealFileSystem
+        from archive.filesystem import RealFileSystem
         from orchestrator.processes.communicator import SocketCommunicator
         from orchestrator.run import Run
         from orchestrator.store import Store, folder_name

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from archive.export import FORMATS, export, find_run
 from contract.errors import ExitCode, StorageError, UsageError
 from orchestrator.composition import OUTPUT_ROOT
-from orchestrator.export import FORMATS, export, find_run
 
 
 class _Parser(argparse.ArgumentParser):

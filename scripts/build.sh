@@ -57,7 +57,7 @@ if [ ! -x .venv/bin/orchestrator ] || [ "$(cat "$stamp" 2>/dev/null)" != "$want"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
     # Compile once here, so that the first command is as quick as the later ones.
-    .venv/bin/python -m compileall -q -j 0 contract telemetry producer orchestrator tester || true
+    .venv/bin/python -m compileall -q -j 0 contract telemetry archive producer orchestrator webserver tester || true
     printf '%s\n' "$want" >"$stamp"
     kill $dots 2>/dev/null || true
     printf '\n' >&2

@@ -26,6 +26,7 @@ from enum import StrEnum
 
 import xxhash
 
+from contract.text import without_surrogates
 from orchestrator.dedup.letters import ASCII_TABLE, fold_letters
 from orchestrator.dedup.plurals import singular
 
@@ -55,15 +56,6 @@ def key_text(text: str, identity: Identity) -> str:
             text = unicodedata.normalize("NFC", without_surrogates(text))
         return " ".join(text.split())
     return " ".join(sorted(map(singular, _normalized(text).split())))
-
-
-def without_surrogates(text: str) -> str:
-    """The text with surrogate pairs joined and lone surrogates, which no file can take, replaced by U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
 
 
 def _normalized(text: str) -> str:

@@ -1,6 +1,6 @@
 """What keeps a topic's items: `run.db` is the truth, `attributes.txt` follows it, `run.json` is for people."""
 
-from orchestrator.store.folder import canonical_topic, folder_name
+from archive.folder import canonical_topic, folder_name
 from orchestrator.store.records import (
     IncomingBatch,
     Ingested,

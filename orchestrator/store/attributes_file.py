@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from orchestrator.dedup.identity import without_surrogates
-from orchestrator.filesystem import FileSystem
+from archive.filesystem import FileSystem
+from contract.text import without_surrogates
 
 ATTRIBUTES_NAME = "attributes.txt"
 

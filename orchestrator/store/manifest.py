@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from archive.filesystem import FileSystem
+from archive.format import SCHEMA_VERSION, iso_time, read_meta
 from contract.version import __version__
-from orchestrator.filesystem import FileSystem
 from orchestrator.store.records import Totals
-from orchestrator.store.schema import SCHEMA_VERSION, read_meta
 
 MANIFEST_NAME = "run.json"
-
-
-def iso_time(unix_s: float | None) -> str | None:
-    """ISO 8601 in UTC, to the second."""
-    if unix_s is None:
-        return None
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def write_manifest(folder: Path, database: sqlite3.Connection, totals: Totals, filesystem: FileSystem) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+from archive.failures import DATABASE_NAME
+from archive.filesystem import FileSystem, LockHandle
 from contract.errors import ConfigurationError
 from orchestrator.dedup.filters import make_filter
 from orchestrator.dedup.identity import Identity
-from orchestrator.filesystem import FileSystem, LockHandle
 from orchestrator.store.attributes_file import ATTRIBUTES_NAME, AttributesFile
-from orchestrator.store.failures import DATABASE_NAME
 from orchestrator.store.key_index import KeyIndex
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.records import Recovery

@@ -25,8 +25,8 @@ from typing import BinaryIO
 
 import msgspec
 
+from archive.filesystem import FileSystem
 from orchestrator.dedup.identity import Identity, key_of
-from orchestrator.filesystem import FileSystem
 from orchestrator.store.attributes_file import ATTRIBUTES_NAME, AttributesFile, blocks_of_lines, clean_line
 from orchestrator.store.key_index import KeyIndex
 

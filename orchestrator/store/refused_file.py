@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from archive.filesystem import FileSystem
 from contract.messages import Refusal
-from orchestrator.dedup.identity import without_surrogates
-from orchestrator.filesystem import FileSystem
+from contract.text import without_surrogates
 
 REFUSED_NAME = "rejected.jsonl"
 

@@ -11,23 +11,19 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from contract.errors import ConfigurationError, ForeignDatabaseError
+from archive.failures import DATABASE_NAME
+from archive.filesystem import FileSystem
+from archive.folder import canonical_topic
+from archive.format import APPLICATION_ID, SCHEMA_VERSION, check_database, read_meta
+from contract.errors import ConfigurationError
+from contract.text import without_surrogates
 from contract.version import __version__
-from orchestrator.dedup.identity import Identity, without_surrogates
-from orchestrator.filesystem import FileSystem
-from orchestrator.store.failures import DATABASE_NAME, damaged
-from orchestrator.store.folder import canonical_topic
-
-APPLICATION_ID = 0x546F7049
-"""`TopI` in the file's header."""
-
-SCHEMA_VERSION = 1
+from orchestrator.dedup.identity import Identity
 
 _CACHE_KIB = 48 * 1024
 """SQLite's page cache: the only part of the store's memory that does not grow with the items."""
 
 _CHECKPOINT_PAGES = 4000
-_BUSY_TIMEOUT_MS = 5000
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -86,32 +82,6 @@ def open_database(folder: Path, topic: str, identity: Identity, filesystem: File
         database.close()
         raise
     return database
-
-
-def check_database(database: sqlite3.Connection, folder: Path) -> bool:
-    """Whether this is a run's database; False for an empty one.
-
-    Raises:
-        ForeignDatabaseError: It is something else, or from a newer version.
-    """
-    database.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-    application = database.execute("PRAGMA application_id").fetchone()[0]
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if application == 0 and not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        return False
-    if application != APPLICATION_ID or version < 1:
-        raise damaged(folder, "another program's file")
-    if version > SCHEMA_VERSION:
-        raise ForeignDatabaseError(
-            f"{folder / DATABASE_NAME} was written by a newer version (format {version}, this version knows "
-            f"{SCHEMA_VERSION}); nothing was changed; update the program, or start anew with --fresh"
-        )
-    return True
-
-
-def read_meta(database: sqlite3.Connection) -> dict[str, str]:
-    """The folder's fixed facts: topic, identity, the version that made it."""
-    return dict(database.execute("SELECT name, value FROM meta").fetchall())
 
 
 def _create(database: sqlite3.Connection, topic: str, identity: Identity) -> None:

@@ -13,12 +13,12 @@ from typing import cast
 
 import msgspec
 
+from archive.failures import storage_error, translated
+from archive.filesystem import FileSystem
 from contract.errors import ErrorKind, OrchestratorError, StorageError
 from contract.messages import Usage
 from orchestrator.dedup.identity import Identity, key_of
-from orchestrator.filesystem import FileSystem
 from orchestrator.store.attributes_file import ATTRIBUTES_NAME, clean_line
-from orchestrator.store.failures import storage_error, translated
 from orchestrator.store.manifest import write_manifest
 from orchestrator.store.opening import Opened, open_parts
 from orchestrator.store.records import IncomingBatch, Ingested, NewItem, OrderState, Totals, Written

@@ -26,7 +26,7 @@ _GROWTH_BYTES = 8 * 1024 * 1024
 _PROGRAM = """
 import sys
 from orchestrator import Seams, explore
-from orchestrator.filesystem import RealFileSystem
+from archive.filesystem import RealFileSystem
 
 class Slow:
     def __init__(self, file):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from archive.filesystem import FileSystem, RealFileSystem
 from contract.messages import Item, Refusal
 from orchestrator.dedup.identity import Identity
-from orchestrator.filesystem import FileSystem, RealFileSystem
 from orchestrator.store import IncomingBatch, Ingested, Store
 
 TOPIC = "Paris attractions"

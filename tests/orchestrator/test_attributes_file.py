@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.filesystem import FileSystem, MemoryFileSystem, RealFileSystem
+from archive.filesystem import FileSystem, MemoryFileSystem, RealFileSystem
 from orchestrator.store.attributes_file import AttributesFile, blocks_of_lines, clean_line
 from tests.orchestrator.store_cases import read_bytes
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.dedup.identity import KEY_BYTES, Identity, key_of, key_text, without_surrogates
+from contract.text import without_surrogates
+from orchestrator.dedup.identity import KEY_BYTES, Identity, key_of, key_text
 from orchestrator.dedup.plurals import singular
 
 TEXT = st.text(max_size=40) | st.text(

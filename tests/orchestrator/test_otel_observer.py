@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from archive.filesystem import MemoryFileSystem
 from contract import spans
 from contract.errors import ErrorKind, StorageError
 from contract.messages import ItemBatch, Order, OrderDone, OrderFailed, Secret, TelemetrySetup
 from orchestrator.events import StopReason
-from orchestrator.filesystem import MemoryFileSystem
 from orchestrator.otel_observer import OtelObserver
 from orchestrator.run import Run
 from orchestrator.settings import Settings

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from archive.filesystem import MemoryFileSystem
 from contract.errors import ConnectionFailed, ErrorKind, ProducerStartError
 from contract.messages import (
     Cancel,
@@ -23,7 +24,6 @@ from contract.messages import (
 )
 from orchestrator.dedup.identity import Identity
 from orchestrator.events import ItemFound, OrderEnded, ProducerDied, ProviderDisabled, RunEvent, StopReason
-from orchestrator.filesystem import MemoryFileSystem
 from orchestrator.limits import DRY_RESPONSES
 from orchestrator.observer import UNOBSERVED, RunObserver
 from orchestrator.pricing import FlatPrice, Price

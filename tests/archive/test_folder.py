@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.store.folder import canonical_topic, folder_name
+from archive.folder import canonical_topic, folder_name
 
 TOPIC = st.text(alphabet=st.characters(), max_size=30) | st.text(alphabet="abAB10 -_./+", min_size=1, max_size=5)
 

@@ -24,13 +24,12 @@ from typing import BinaryIO, Literal, get_args
 
 import msgspec
 
+from archive.failures import DATABASE_NAME, damaged, translated
+from archive.filesystem import FileSystem, RealFileSystem
+from archive.folder import canonical_topic, folder_name
+from archive.format import check_database, iso_time, read_meta
 from contract.errors import ConfigurationError
-from orchestrator.dedup.identity import without_surrogates
-from orchestrator.filesystem import FileSystem, RealFileSystem
-from orchestrator.store.failures import DATABASE_NAME, damaged, translated
-from orchestrator.store.folder import canonical_topic, folder_name
-from orchestrator.store.manifest import iso_time
-from orchestrator.store.schema import check_database, read_meta
+from contract.text import without_surrogates
 
 ExportFormat = Literal["jsonl", "csv", "parquet"]
 FORMATS: tuple[str, ...] = get_args(ExportFormat)

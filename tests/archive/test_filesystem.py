@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from archive.filesystem import FileSystem, MemoryFileSystem, RealFileSystem
 from contract.errors import FolderBusyError
-from orchestrator.filesystem import FileSystem, MemoryFileSystem, RealFileSystem
 
 
 @pytest.fixture(params=["real", "memory"])
@@ -189,7 +189,7 @@ def test_a_real_partial_write_is_finished_or_reported(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path
-from orchestrator.filesystem import RealFileSystem
+from archive.filesystem import RealFileSystem
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 handle = RealFileSystem().append(Path(sys.argv[1]))
 try:
@@ -210,7 +210,7 @@ def test_death_releases_a_real_lock(tmp_path: Path) -> None:
     code = """
 import sys, time
 from pathlib import Path
-from orchestrator.filesystem import RealFileSystem
+from archive.filesystem import RealFileSystem
 lock = RealFileSystem().lock(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

@@ -1,0 +1,1 @@
+"""Topic folders as they are read: their names, their format, their items. Written by the orchestrator alone."""
