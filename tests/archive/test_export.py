@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
+from archive import export as export_module
 from archive.export import FIELDS, FORMATS, export, find_run
 from archive.filesystem import MemoryFileSystem
 from contract.errors import ConfigurationError, ForeignDatabaseError, StorageError
 from contract.messages import Item
-from orchestrator import export as export_module
 from orchestrator.store import IncomingBatch, folder_name
 from tests.orchestrator.store_cases import TOPIC, feed, issue, open_store
 
