@@ -33,6 +33,7 @@ from contract.text import without_surrogates
 
 ExportFormat = Literal["jsonl", "csv", "parquet"]
 FORMATS: tuple[str, ...] = get_args(ExportFormat)
+PARQUET_HINT = f"parquet needs pyarrow; install it with: {sys.executable} -m pip install pyarrow"
 
 _ROWS_AT_ONCE = 10_000
 
@@ -156,9 +157,7 @@ def _writer(wanted: str) -> Callable[[Iterator[ExportRow], BinaryIO], int]:
         try:
             import pyarrow.parquet  # noqa: F401 - found here, before anything is written
         except ImportError as error:
-            raise ConfigurationError(
-                f"parquet needs pyarrow; install it with: {sys.executable} -m pip install pyarrow"
-            ) from error
+            raise ConfigurationError(PARQUET_HINT) from error
         return _write_parquet
     raise ConfigurationError(f"there is no export format {wanted!r}; choose one of {', '.join(FORMATS)}")
 

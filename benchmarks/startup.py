@@ -10,7 +10,7 @@ import time
 
 from benchmarks.report import Figure, Table
 from orchestrator.composition import PRODUCER
-from orchestrator.processes.communicator import Closed, SocketCommunicator
+from orchestrator.processes.communicator import Closed, producer_channels
 from orchestrator.processes.process_manager import ForkServerProcessManager
 
 _VENDORS = ("openai", "anthropic", "google.genai", "pydantic")
@@ -44,7 +44,7 @@ def producer_start(repeats: int) -> Table:
     manager = ForkServerProcessManager(
         PRODUCER, ["producer.preload", "producer.providers.openai", "producer.preloaded"]
     )
-    communicator = SocketCommunicator()
+    communicator = producer_channels()
     setup = ProviderSetup("openai:x", "openai", "x", base_url="http://127.0.0.1:9/v1")
     started_first = time.perf_counter()
     manager.prepare()

@@ -10,6 +10,7 @@
     ├── StorageError                     6   the run's files cannot be read or written
     │   ├── FolderBusyError                  another run works in the folder
     │   └── ForeignDatabaseError             run.db is not ours, damaged, or from a newer version
+    ├── ServiceError                     1   web mode cannot go on
     ├── ChannelError                     1   a process sent what is not a message of ours
     └── ProviderError                    (never ends a run by itself)
         ├── ProviderTimeout              retried
@@ -113,6 +114,10 @@ class FolderBusyError(StorageError):
 
 class ForeignDatabaseError(StorageError):
     """`run.db` is not a run's database, is damaged, or was written by a newer version."""
+
+
+class ServiceError(OrchestratorError):
+    """Web mode cannot begin or go on: its web server does not start."""
 
 
 class ChannelError(OrchestratorError):

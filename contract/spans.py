@@ -20,6 +20,26 @@ changes, this module changes.
     ├── write attributes           ─link─▶ process items
     └── producer exited            ─link─▶ spawn producer
 
+In web mode:
+
+::
+
+    orchestrator service                      its parent is whoever started it (TRACEPARENT)
+    ├── process started
+    └── spawn webserver                       until it takes requests
+        ├── webserver run
+        │   ├── process started
+        │   └── {METHOD} {route}              a request; under its caller's span where it names one (traceparent)
+        │       └── spawn topic               until the topic's process has begun
+        │           ├── orchestrator run      as above
+        │           └── topic exited   ─link─▶ spawn topic
+        └── webserver exited       ─link─▶ spawn webserver
+
+    webserver run                             the web server's life; the last span of its process
+    ├── process started
+    ├── {METHOD} {route}                      a request without a trace context of its own
+    └── GET /api/v1/live                      a live connection, as long as it lasted
+
 No span stands for an item. `send items`, `process items` and `write attributes` stand for what an order's stream
 brought within `WINDOW_DELAYS` export delays, however many messages that were: their number grows with time, not with
 items.
@@ -39,6 +59,12 @@ ATTEMPT = "POST"
 SEND_ITEMS = "send items"
 PROCESS_ITEMS = "process items"
 WRITE = "write attributes"
+SERVICE = "orchestrator service"
+SPAWN_WEB_SERVER = "spawn webserver"
+WEB_SERVER_EXITED = "webserver exited"
+SPAWN_TOPIC = "spawn topic"
+TOPIC_EXITED = "topic exited"
+WEBSERVER_RUN = "webserver run"
 
 
 def inference_name(operation: str, model: str) -> str:
@@ -73,9 +99,16 @@ GEN_AI_OUTPUT_MESSAGES = "gen_ai.output.messages"
 GEN_AI_MODALITY = "gen_ai.token.modality"
 
 HTTP_METHOD = "http.request.method"
+HTTP_METHOD_OTHER = "_OTHER"
+"""In place of a method that HTTP does not know."""
 HTTP_RESEND_COUNT = "http.request.resend_count"
+HTTP_ROUTE = "http.route"
 HTTP_STATUS = "http.response.status_code"
 URL_FULL = "url.full"
+URL_PATH = "url.path"
+URL_SCHEME = "url.scheme"
+CLIENT_ADDRESS = "client.address"
+USER_AGENT = "user_agent.original"
 SERVER_ADDRESS = "server.address"
 SERVER_PORT = "server.port"
 
@@ -93,6 +126,8 @@ PROCESS_PARENT_PID = "process.parent_pid"
 
 # --- attributes of ours --------------------------------------------------------------------------------------
 TOPIC = "app.topic"
+TOPIC_ID = "app.topic.id"
+"""Name of the topic's folder."""
 PRODUCERS = "app.producers"
 CONCURRENCY = "app.concurrency"
 REQUEST_SIZE = "app.request.size"
@@ -208,9 +243,15 @@ METRIC_ORDERS_WAITING = "app.orders.waiting"
 METRIC_QUEUE_DEPTH = "app.queue.depth"
 METRIC_PRODUCERS_READY = "app.producers.ready"
 METRIC_RESTARTS = "app.producer.restarts"
+METRIC_TOPIC_INPUT_TOKENS = "app.tokens.input"
+METRIC_TOPIC_OUTPUT_TOKENS = "app.tokens.output"
+METRIC_HTTP_DURATION = "http.server.request.duration"
+METRIC_LIVE_CONNECTIONS = "app.live.connections"
 
 SECONDS = "s"
 TOKENS = "{token}"
 ITEMS = "{item}"
 DURATION_BUCKETS = tuple(0.01 * 2**power for power in range(14))
 """0.01 s doubling to 81.92 s, as the convention asks."""
+HTTP_DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Seconds, as the convention advises."""

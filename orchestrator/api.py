@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from contract.errors import UsageError
 from orchestrator.composition import Seams, built_run
 from orchestrator.events import ItemFound, Result
-from orchestrator.settings import OPTIONS, Settings, build_settings, read_environment
+from orchestrator.settings import Settings, build_settings, checked, read_environment
 
 
 class ItemStream:
@@ -95,7 +94,7 @@ def stream(topic: str, *, seams: Seams | None = None, **settings: Any) -> ItemSt
     """
     seams = seams or Seams()
     environment = read_environment(Path.cwd()) if seams.environment is None else seams.environment
-    return ItemStream(build_settings({"topic": topic, **_checked(settings)}, environment), seams)
+    return ItemStream(build_settings({"topic": topic, **checked(settings)}, environment), seams)
 
 
 def explore(topic: str, *, seams: Seams | None = None, **settings: Any) -> Result:
@@ -108,25 +107,3 @@ def explore(topic: str, *, seams: Seams | None = None, **settings: Any) -> Resul
         pass
     assert items.result is not None  # noqa: S101 - the iteration has ended
     return items.result
-
-
-def _checked(settings: dict[str, Any]) -> dict[str, Any]:
-    """The same bounds for a program as for the command line."""
-    checked = dict(settings)
-    unknown = set(settings) - set(Settings.__struct_fields__)
-    if unknown:
-        raise UsageError(f"unknown setting {sorted(unknown)[0]!r}; known are {', '.join(Settings.__struct_fields__)}")
-    for name in ("provider_options", "prices"):
-        if isinstance(settings.get(name), str):
-            raise UsageError(f"{name} is a list of texts, not one text")
-    if not isinstance(settings.get("fresh", False), bool):
-        raise UsageError("fresh is True or False")
-    for option in OPTIONS:
-        value = settings.get(option.field)
-        if value is None:
-            continue
-        try:
-            checked[option.field] = option.convert(value if isinstance(value, Path) else str(value))  # type: ignore[arg-type]
-        except ValueError as error:
-            raise UsageError(f"{option.field}: {error}") from error
-    return checked

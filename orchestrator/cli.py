@@ -16,12 +16,21 @@ from typing import Any, NoReturn
 from contract.errors import ExitCode, OrchestratorError, UsageError
 from contract.text import printable
 from contract.version import __version__
-from orchestrator.settings import OPTIONS, Option, Settings, build_settings, read_environment
+from orchestrator.settings import (
+    OPTIONS,
+    SERVICE_OPTIONS,
+    Option,
+    ServiceSettings,
+    Settings,
+    build_settings,
+    read_environment,
+)
 from telemetry.configuration import without_secrets
 from telemetry.logs import let_go
 
 _EPILOG = """\
 examples:
+  orchestrator                                       the web page, http://localhost:8080
   orchestrator --topic "Paris attractions" --producers 3
   orchestrator --topic "Programming languages" --provider local --iterations 5
   orchestrator --topic "Test topic" --producers 2 --provider test
@@ -57,8 +66,9 @@ def _type_of(option: Option) -> Callable[[str], Any]:
 
 
 def _default_text(option: Option) -> str:
-    default = next(field.default for field in _struct_fields(Settings) if field.name == option.field)
-    if default is None or "default" in option.help:
+    fields = (*_struct_fields(Settings), *_struct_fields(ServiceSettings))
+    default = next(field.default for field in fields if field.name == option.field)
+    if default in (None, ()) or "default" in option.help:
         return ""
     return f" (default: {default})"
 
@@ -73,7 +83,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line of a run."""
     parser = _Parser(
         prog="orchestrator",
-        usage="%(prog)s --topic TEXT [options]\n       %(prog)s export TOPIC [--format jsonl|csv|parquet] [--out FILE]",
+        usage="%(prog)s --topic TEXT [options]\n       %(prog)s [--host HOST] [--port N] [options]\n"
+        "       %(prog)s export TOPIC [--format jsonl|csv|parquet] [--out FILE]",
         description="Lists everything there is to list about a topic, every item once.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -103,6 +114,17 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         help="US dollars a million input and output tokens, where the price is not known; may be repeated",
     )
+    web = parser.add_argument_group(
+        "web mode", "Without --topic: a page where topics are started, watched and steered."
+    )
+    for option in SERVICE_OPTIONS:
+        web.add_argument(
+            option.flag,
+            dest=option.field,
+            metavar=option.metavar,
+            type=_type_of(option),
+            help=option.help + _default_text(option),
+        )
     parser.add_argument("--fresh", action="store_true", default=None, help="start anew; the earlier run is moved aside")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout, no live display")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors (and the JSON of --json)")
@@ -168,15 +190,30 @@ def _dispatch(arguments: list[str]) -> int:
         return run_export(arguments[1:])
     parsed = vars(build_parser().parse_args(arguments))
     as_json, quiet = parsed.pop("json"), parsed.pop("quiet")
-    if parsed["topic"] is None:
-        raise UsageError(
-            'no --topic: give one, e.g. orchestrator --topic "Paris attractions"; the web mode, which will start '
-            "without a topic, is not part of this version"
-        )
+    service = {option.field: parsed.pop(option.field) for option in SERVICE_OPTIONS}
     for name in ("provider_options", "prices"):
         parsed[name] = tuple(parsed[name]) if parsed[name] else None
-    settings = build_settings(parsed, read_environment(Path.cwd()))
+    environment = read_environment(Path.cwd())
+    if parsed["topic"] is None:
+        return _serve(parsed, service, environment, as_json=as_json, quiet=quiet)
+    for option in SERVICE_OPTIONS:
+        if service[option.field] is not None:
+            raise UsageError(f"{option.flag} is for the web mode, which starts without --topic")
+    settings = build_settings(parsed, environment)
     return _run(settings, arguments, as_json=as_json, quiet=quiet)
+
+
+def _serve(
+    given: dict[str, Any], service: dict[str, Any], environment: dict[str, str], *, as_json: bool, quiet: bool
+) -> int:
+    if as_json or quiet:
+        raise UsageError(f"{'--json' if as_json else '--quiet'} needs a --topic: the web mode shows its page")
+    from orchestrator.service.command import run_service
+
+    given = {name: value for name, value in given.items() if value is not None}
+    if given.pop("fresh", None):
+        raise UsageError("--fresh needs a --topic: in the web mode each topic is asked by itself")
+    return run_service(given, service, environment)
 
 
 def _run(settings: Settings, arguments: list[str], *, as_json: bool, quiet: bool) -> int:

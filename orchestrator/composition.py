@@ -1,4 +1,4 @@
-"""The composition root: builds a run from settings. The only module that names the producer, as a spawn target."""
+"""The composition root: builds a run from settings. The only module that names other packages, as spawn targets."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from archive.filesystem import FileSystem
     from orchestrator.local_model import LocalModelServer
     from orchestrator.pricing import Price
-    from orchestrator.processes.communicator import Communicator
+    from orchestrator.processes.communicator import ProducerChannels
     from orchestrator.run import Run
 
 OUTPUT_ROOT = Path("output")
 PRODUCER = SpawnTarget("producer.main", "run")
+WEB_SERVER = "webserver"
+TOPIC_PROCESS = "orchestrator.service.topic_process"
 _SECRET_VARIABLES = frozenset(name for names in KEY_VARIABLES.values() for name in names) | set(SECRET_VARIABLES)
 
 _ADAPTERS = {
@@ -60,7 +62,7 @@ class Seams:
     def __init__(
         self,
         keys: ApiKeySource | None = None,
-        communicator: Communicator | None = None,
+        communicator: ProducerChannels | None = None,
         processes: ProcessManager | None = None,
         filesystem: FileSystem | None = None,
         environment: Mapping[str, str] | None = None,
@@ -89,36 +91,43 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
     wanted = wanted_providers(settings, keys, environment)
     telemetry = telemetry_setup(settings.trace_endpoint, environment)
     with ExitStack() as stack:
-        processes = seams.processes or ForkServerProcessManager(PRODUCER, _preload(wanted, telemetry), _hidden())
+        processes = seams.processes or ForkServerProcessManager(
+            PRODUCER, _preload(wanted, telemetry), hidden_variables()
+        )
         stack.callback(processes.close)
         processes.prepare()
         # From here on the fork server imports the vendors' SDKs, which takes longest: the rest is imported beside it.
         from archive.filesystem import RealFileSystem
-        from orchestrator.processes.communicator import SocketCommunicator
+        from orchestrator.event_log import EventLog
+        from orchestrator.processes.communicator import producer_channels
         from orchestrator.run import Run
         from orchestrator.store import Store, folder_name
         from orchestrator.supervisor import Supervisor
 
         observer = stack.enter_context(_observed(telemetry, settings))
-        communicator = seams.communicator or SocketCommunicator()
+        communicator = seams.communicator or producer_channels()
         stack.callback(communicator.close_all)
         local = _LocalModel(stack, progress)
         specs = build_specs(wanted, settings, keys, environment, local.endpoint)
         _check_simulation(specs)
         prices = _prices(settings, specs)
+        filesystem = seams.filesystem or RealFileSystem()
         store = Store.open(
             settings.output or OUTPUT_ROOT / folder_name(settings.topic),
             settings.topic,
             identity=settings.identity,
-            filesystem=seams.filesystem or RealFileSystem(),
+            filesystem=filesystem,
             filter_name=settings.filter,
             fresh=settings.fresh,
             max_items=settings.max_attributes,
         )
         stack.callback(store.close)
+        event_log = EventLog(store.folder, filesystem)
+        stack.callback(event_log.close)
         setups = [spec.setup for spec in specs]
         supervisor = Supervisor(settings.producers, setups, settings.log_level, communicator, processes, observer)
-        run = Run(settings, specs, prices, store, supervisor, communicator.wake, observer, local.check)
+        wake = communicator.wake
+        run = Run(settings, specs, prices, store, supervisor, wake, observer, local.check, event_log=event_log)
         observer.built(run)
         yield run
 
@@ -130,7 +139,7 @@ def _observed(telemetry: TelemetrySetup | None, settings: Settings) -> Iterator[
         yield RunObserver()
         return
     try:
-        with without_variables(_hidden()):
+        with without_variables(hidden_variables()):
             from orchestrator.otel_observer import OtelObserver  # a quarter of a second, only where it is wanted
 
         observer = OtelObserver(telemetry, settings)
@@ -147,7 +156,7 @@ def _observed(telemetry: TelemetrySetup | None, settings: Settings) -> Iterator[
     observer.close(None)
 
 
-def _hidden() -> frozenset[str]:
+def hidden_variables() -> frozenset[str]:
     """Variables that no child inherits: keys, and those that the SDK would read, and stumble over, when it is imported.
 
     Producers are told of them in their first message.

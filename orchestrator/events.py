@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -98,7 +99,19 @@ class Stopping(msgspec.Struct, frozen=True, tag="stopping"):
     cancelling: bool
 
 
-RunEvent = ItemFound | OrderEnded | ProducerDied | ProviderDisabled | Stopping
+class Steered(msgspec.Struct, frozen=True, tag="steered"):
+    """The run was paused, goes on, or has other settings from now on.
+
+    Attributes:
+        kind: What happened.
+        text: The same in plain words, for people.
+    """
+
+    kind: Literal["paused", "resumed", "changed"]
+    text: str
+
+
+RunEvent = ItemFound | OrderEnded | ProducerDied | ProviderDisabled | Stopping | Steered
 
 
 class ProviderTotals(msgspec.Struct, frozen=True):

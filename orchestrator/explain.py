@@ -16,9 +16,12 @@ def explain(reason: StopReason, settings: Settings, router: Router, failure: Exc
         case StopReason.MAX_ATTRIBUTES:
             return f"the wanted number of items is reached (--max-attributes {settings.max_attributes})"
         case StopReason.MAX_COST:
-            return f"the next request could exceed {settings.max_cost_usd:g} USD (--max-cost)"
+            limit = "the limit" if settings.max_cost_usd is None else f"{settings.max_cost_usd:g} USD"
+            return f"the next request could exceed {limit} (--max-cost)"
         case StopReason.MAX_TIME:
-            return f"the time is over (--max-time {settings.max_time_s:g}s)"
+            # A limit may be taken away while the run that it has stopped still ends.
+            limit = "" if settings.max_time_s is None else f" {settings.max_time_s:g}s"
+            return f"the time is over (--max-time{limit})"
         case StopReason.EXHAUSTED:
             return f"the last {DRY_RESPONSES} complete responses brought no new item"
         case StopReason.NO_PROVIDER if failure is None:

@@ -14,16 +14,24 @@ DRY_RESPONSES = 20
 
 
 class Budget:
-    """Money that may be spent in this run.
+    """Money that may be spent in this run. It is kept without a limit too, so that one that is set later holds at once.
 
     Args:
-        limit_usd: The most that may be spent, or None.
+        limit_usd: The most that may be spent, or None; may be changed at any time.
+
+    Attributes:
+        spent_usd: Spent, what perhaps was spent included.
     """
 
     def __init__(self, limit_usd: float | None) -> None:
         self.limit_usd = limit_usd
         self.spent_usd = 0.0
         self._reserved: dict[int, float] = {}
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether more is spent than may be: the limit was lowered."""
+        return self.limit_usd is not None and self.spent_usd > self.limit_usd
 
     def affords(self, order: Order, price: Price | None) -> bool:
         """Whether the most that `order` can cost is left. An unknown price cannot be kept under a limit."""
@@ -35,7 +43,7 @@ class Budget:
 
     def reserve(self, order: Order, price: Price | None) -> None:
         """Put aside what `order` can cost at most."""
-        if self.limit_usd is not None and price is not None:
+        if price is not None:
             self._reserved[order.id] = worst_case_usd(order, price)
 
     def settle(self, order_id: int, cost_usd: float | None, *, certain: bool = True) -> None:
@@ -47,6 +55,11 @@ class Budget:
         reserved = self._reserved.pop(order_id, 0.0)
         cost = cost_usd or 0.0
         self.spent_usd += cost if certain else max(cost, reserved)
+
+
+def unknown_price(name: str) -> str:
+    """Why there can be no limit on the money, in words: the price of this provider is unknown."""
+    return f"--max-cost cannot be kept: nobody knows the price of {name}; give it: --price {name}=INPUT,OUTPUT"
 
 
 def worst_case_usd(order: Order, price: Price) -> float:

@@ -10,6 +10,7 @@ import heapq
 import itertools
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
@@ -18,6 +19,7 @@ from contract.errors import ErrorKind
 from contract.messages import Order, OrderDone, OrderFailed, Usage
 from orchestrator.limits import Budget
 from orchestrator.observer import RunObserver
+from orchestrator.open_order import OpenOrder
 from orchestrator.planner import (
     MAX_AVOID,
     Known,
@@ -28,11 +30,12 @@ from orchestrator.planner import (
     request_size,
 )
 from orchestrator.pricing import Price
+from orchestrator.producers import Producer
 from orchestrator.retry import back_off_s, may_retry
 from orchestrator.routing import ProviderState, Router
 from orchestrator.settings import Settings
 from orchestrator.store import Store
-from orchestrator.supervisor import Producer, Supervisor
+from orchestrator.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -40,49 +43,11 @@ _REPEATED_FRESH_S = 0.5
 """How old the list of the most repeated items may be: it changes slowly, and ranking it anew costs a millisecond."""
 
 
-class OpenOrder:
-    """An order from its first attempt to its end."""
-
-    def __init__(self, provider: ProviderState, size: int) -> None:
-        self.id = 0
-        self.provider = provider
-        self.size = size
-        self.attempt = 0
-        self.calls = 0
-        self.new = 0
-        self.duplicate = 0
-        self.received: dict[str, None] = {}
-        self.had: Iterable[str] = ()
-        self.last_error: ErrorKind | None = None
-        self.prompt_share = 1.0
-        self.usage: Usage | None = None
-        self.cost_usd: float | None = 0.0
-        self.replaces: int | None = None
-
-    @property
-    def missing(self) -> int:
-        """Items that the next attempt has to ask for: what was paid for once is not asked for again."""
-        return max(0, self.size - len(self.received))
-
-    def add_usage(self, usage: Usage | None, cost_usd: float | None) -> None:
-        """Sum up over the attempts."""
-        if usage is not None:
-            old = self.usage or Usage()
-            self.usage = Usage(
-                input_tokens=old.input_tokens + usage.input_tokens,
-                output_tokens=old.output_tokens + usage.output_tokens,
-                cached_input_tokens=old.cached_input_tokens + usage.cached_input_tokens,
-                reasoning_tokens=old.reasoning_tokens + usage.reasoning_tokens,
-                estimated=old.estimated or usage.estimated,
-            )
-        self.cost_usd = None if self.cost_usd is None or cost_usd is None else self.cost_usd + cost_usd
-
-
 class OrderDesk:
     """Gives orders to producers and decides what becomes of the failed ones.
 
     Args:
-        settings: Sizes, limits and attempts.
+        settings: Sizes, limits and attempts; may be replaced at any time.
         router: Chooses the provider.
         budget: Money.
         prices: Price by provider name, None where unknown.
@@ -105,7 +70,7 @@ class OrderDesk:
     ) -> None:
         self.open: dict[int, OpenOrder] = {}
         self.money_ran_out = False
-        self._settings = settings
+        self.settings = settings
         self._router = router
         self._budget = budget
         self._prices = prices
@@ -113,7 +78,7 @@ class OrderDesk:
         self._supervisor = supervisor
         self._observer = observer
         self._clock = clock
-        self._issued = [0] * settings.producers
+        self._issued: Counter[int] = Counter()
         self._waiting: list[tuple[float, int, OpenOrder]] = []
         self._sequence = itertools.count()
         self._repeated: Sequence[str] = ()
@@ -134,7 +99,7 @@ class OrderDesk:
             free = [
                 producer
                 for producer in self._supervisor.producers
-                if producer.ready and len(producer.open_orders) < self._settings.concurrency
+                if producer.takes_orders and len(producer.open_orders) < self.settings.concurrency
             ]
             free.sort(key=lambda producer: len(producer.open_orders))
             given = False
@@ -142,6 +107,7 @@ class OrderDesk:
                 given |= self._give_one(producer, share_new)
 
     def _give_one(self, producer: Producer, share_new: float | None) -> bool:
+        """Give a producer an order, if there is one for it; whether it makes sense to try once more."""
         retry = bool(self._waiting) and self._waiting[0][0] <= self._clock()
         if not retry and not self._wants_more(producer, share_new):
             return False
@@ -152,11 +118,12 @@ class OrderDesk:
         if state is None:
             if retry and available:
                 self.close(heapq.heappop(self._waiting)[2], "failed", ErrorKind.CANCELLED)
+                return True  # the money may do for a smaller one
             return False
         if retry:
             order = self._moved(heapq.heappop(self._waiting)[2], state)
         else:
-            order = OpenOrder(state, request_size(self._settings.request_size, state.spec))
+            order = OpenOrder(state, request_size(self.settings.request_size, state.spec))
         price = self._prices[state.spec.name]
         message = self._message(order)
         if not order.id:
@@ -174,9 +141,10 @@ class OrderDesk:
 
     def _affords(self, state: ProviderState, waiting: OpenOrder | None) -> bool:
         """Whether the money left is enough for the next order, were it this provider's."""
-        if self._settings.max_cost_usd is None:
+        if self._budget.limit_usd is None:
             return True
-        order = OpenOrder(state, request_size(self._settings.request_size, state.spec))
+        size = self.settings.request_size if waiting is None else waiting.missing
+        order = OpenOrder(state, request_size(size, state.spec))
         if waiting is not None:
             order.had = (*waiting.had, *waiting.received)
         return self._budget.affords(self._message(order), self._prices[state.spec.name])
@@ -201,35 +169,35 @@ class OrderDesk:
         order.id = self._store.issue_order(
             provider=spec.vendor, model=spec.setup.model, mode="explore", size=order.size, producer=producer.index
         )
-        seed = order_seed(self._settings.seed, order.id, order.attempt)
+        seed = order_seed(self.settings.seed, order.id, order.attempt)
         return msgspec.structs.replace(message, id=order.id, seed=seed)
 
     def _wants_more(self, producer: Producer, share_new: float | None) -> bool:
-        limit = self._settings.iterations
+        limit = self.settings.iterations
         if limit is not None and self._issued[producer.index] >= limit:
             return False
-        if len(self._waiting) >= self._settings.producers * self._settings.concurrency:
+        if len(self._waiting) >= self.settings.producers * self.settings.concurrency:
             return False  # what has failed comes first: more would only fail with it
-        target = self._settings.max_attributes
+        target = self.settings.max_attributes
         if target is None or not self.open:
             return True
         # Near the wanted number, what is in flight will do: more would be bought for nothing.
-        expected = len(self.open) * self._settings.request_size * max(0.1, 1.0 if share_new is None else share_new)
+        expected = len(self.open) * self.settings.request_size * max(0.1, 1.0 if share_new is None else share_new)
         unique: int = self._store.totals().unique
         return unique + expected < target
 
     def _message(self, order: OpenOrder) -> Order:
         spec = order.provider.spec
         known = Known(self._most_repeated(), self._store.newest(MAX_AVOID))
-        budget = int(avoid_budget_tokens(self._settings.avoid_share, spec) * order.prompt_share)
+        budget = int(avoid_budget_tokens(self.settings.avoid_share, spec) * order.prompt_share)
         message = build_order(
             order_id=order.id,
             attempt=order.attempt,
-            topic=self._settings.topic,
+            topic=self.settings.topic,
             size=order.missing,
             spec=spec,
             avoid=avoid_list(known, budget, first=(*order.had, *order.received)),
-            seed=self._settings.seed,
+            seed=self.settings.seed,
         )
         if order.prompt_share < 1:
             shorter = max(64, int(message.max_output_tokens * order.prompt_share))
@@ -245,9 +213,11 @@ class OrderDesk:
 
     @property
     def iterations_done(self) -> bool:
-        """Whether every producer has made the requests that it may make."""
-        limit = self._settings.iterations
-        return limit is not None and all(issued >= limit for issued in self._issued)
+        """Whether every producer that is wanted has made the requests that it may make."""
+        limit = self.settings.iterations
+        return limit is not None and all(
+            self._issued[producer.index] >= limit for producer in self._supervisor.producers if producer.wanted
+        )
 
     @property
     def idle(self) -> bool:
@@ -311,7 +281,7 @@ class OrderDesk:
         elif (
             not retry
             or self._router.exhausted
-            or not may_retry(message.kind, order.attempt, self._settings.max_attempts)
+            or not may_retry(message.kind, order.attempt, self.settings.max_attempts)
         ):
             cancelled = message.kind is ErrorKind.CANCELLED
             self.close(order, "interrupted" if cancelled else "failed", message.kind, message)
@@ -319,16 +289,16 @@ class OrderDesk:
                 state.on_given_up(message.message)
         else:
             elsewhere = message.kind.disables_provider  # nothing to wait for: another provider takes it
-            wait = 0.0 if elsewhere else back_off_s(order.attempt, self._own_pause(message), self._rng)
+            wait = 0.0 if elsewhere else back_off_s(order.attempt, self._own_pause(state, message), self._rng)
             order.attempt += 0 if elsewhere else 1
             heapq.heappush(self._waiting, (self._clock() + wait, next(self._sequence), order))
         disabled = state.spec.name if state.disabled is not None and before is None else None
         return order, wait, disabled
 
-    def _own_pause(self, message: OrderFailed) -> float | None:
+    def _own_pause(self, state: ProviderState, message: OrderFailed) -> float | None:
         """A pause that the order must keep itself: with several providers only the one that asked for it pauses."""
-        alone = sum(state.disabled is None for state in self._router.states.values()) <= 1
-        return message.retry_after_s if alone else None
+        others = any(other.usable for other in self._router.states.values() if other is not state)
+        return None if others else message.retry_after_s
 
     def _take(self, order_id: int, usage: Usage | None, cost_usd: float | None, *, certain: bool) -> OpenOrder:
         order = self.open.pop(order_id)

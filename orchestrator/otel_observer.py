@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +15,7 @@ from contract.errors import ErrorKind, ExitCode, OrchestratorError
 from contract.messages import Order, OrderDone, OrderFailed, TelemetrySetup
 from orchestrator.metering import Metering
 from orchestrator.observer import RunObserver, Taken
+from orchestrator.processes.process_manager import signal_name
 from orchestrator.providers import ProviderSpec
 from orchestrator.run import Run
 from orchestrator.settings import Settings
@@ -200,7 +200,7 @@ class OtelObserver(RunObserver):
         if exit_code is not None and 0 <= exit_code < _UNKNOWN_EXIT:
             attributes[spans.PROCESS_EXIT_CODE] = exit_code
         elif exit_code is not None and exit_code < 0:
-            attributes[spans.EXIT_SIGNAL] = _signal_name(-exit_code)
+            attributes[spans.EXIT_SIGNAL] = signal_name(-exit_code)
         if not expected:
             attributes[spans.ERROR_TYPE] = ErrorKind.PROCESS_CRASH.value
         span = self._start(spans.PRODUCER_EXITED, attributes, links=[Link(spawned.span.get_span_context())])
@@ -316,10 +316,3 @@ class _Spawned:
     def end(self) -> None:
         if self.span.is_recording():
             self.span.end()
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIG{number}"

@@ -3,12 +3,14 @@
 Each provider has a limit of requests in flight that follows its answers (additive increase, multiplicative decrease,
 as TCP does: Chiu & Jain 1989), a pause that a 429 asks for, and a circuit breaker: after several failures in a row it
 is asked again only now and then, one request at a time. A provider that refuses us for good is disabled; one that never
-answered is given up after `GIVE_UP_FAILURES`, any other after `GIVE_UP_S` without success.
+answered is given up after `GIVE_UP_FAILURES`, any other after `GIVE_UP_S` without success. Weights may be changed while
+the run goes on; with weight 0 a provider gets nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 from contract.errors import ErrorKind
 from orchestrator.providers import ProviderSpec
@@ -23,10 +25,16 @@ _UNLIMITED = 1e9
 
 
 class ProviderState:
-    """What is known of one provider now."""
+    """What is known of one provider now.
+
+    Attributes:
+        weight: Its share of the orders relative to the others.
+        disabled: Why it gets no order in this run any more; None while it may.
+    """
 
     def __init__(self, spec: ProviderSpec) -> None:
         self.spec = spec
+        self.weight = spec.weight
         self.in_flight = 0
         self.limit = float(spec.max_in_flight or _UNLIMITED)
         self.paused_until = 0.0
@@ -35,8 +43,14 @@ class ProviderState:
         self.succeeded = False
         self.disabled: str | None = None
         self.given_up = 0
+        self.share = 0.0
+        self.credit = 0.0
         self._breaker_s = BREAKER_FIRST_S
-        self._credit = 0.0
+
+    @property
+    def usable(self) -> bool:
+        """Whether it gets orders at all."""
+        return self.disabled is None and self.weight > 0
 
     @property
     def broken(self) -> bool:
@@ -45,7 +59,7 @@ class ProviderState:
 
     def available(self, now: float) -> bool:
         """Whether it may get an order now."""
-        if self.disabled is not None or now < self.paused_until:
+        if not self.usable or now < self.paused_until:
             return False
         return self.in_flight < (1 if self.broken else max(1, int(self.limit)))
 
@@ -105,6 +119,28 @@ class Router:
     def __init__(self, specs: Sequence[ProviderSpec], clock: Callable[[], float]) -> None:
         self.states = {spec.name: ProviderState(spec) for spec in specs}
         self._clock = clock
+        self._share_out()
+
+    def _share_out(self) -> None:
+        """Scale the weights by a power of two, so that no sum of them overflows; nobody is owed anything."""
+        _, exponent = math.frexp(max((state.weight for state in self.states.values()), default=0.0))
+        for state in self.states.values():
+            state.share = math.ldexp(state.weight, -exponent)
+            state.credit = 0.0
+
+    def reweigh(self, weights: Mapping[str, float]) -> None:
+        """Give providers of the run other weights from now on; what is in flight stays there."""
+        for name, weight in weights.items():
+            state = self.states[name]
+            if state.weight == 0:
+                state.failing_since = None  # it was not asked meanwhile
+            state.weight = weight
+        self._share_out()
+
+    def resume(self) -> None:
+        """Nobody was asked for a while: how long a provider has failed is counted from its next failure."""
+        for state in self.states.values():
+            state.failing_since = None
 
     def available(self) -> list[ProviderState]:
         """Providers that may get an order now."""
@@ -116,28 +152,26 @@ class Router:
         if not available:
             return None
         for state in available:
-            state._credit += state.spec.weight
-        best = max(available, key=lambda state: state._credit)
-        best._credit -= sum(state.spec.weight for state in available)
+            state.credit += state.share
+        best = max(available, key=lambda state: state.credit)
+        best.credit -= sum(state.share for state in available)
         return best
 
     def next_change_s(self) -> float | None:
         """Seconds until a paused provider is available again, or None where none is paused."""
         now = self._clock()
         waits = [
-            state.paused_until - now
-            for state in self.states.values()
-            if state.disabled is None and state.paused_until > now
+            state.paused_until - now for state in self.states.values() if state.usable and state.paused_until > now
         ]
         return min(waits) if waits else None
 
     @property
     def exhausted(self) -> bool:
-        """Whether every provider is disabled."""
-        return all(state.disabled is not None for state in self.states.values())
+        """Whether no provider gets orders any more."""
+        return not any(state.usable for state in self.states.values())
 
     def why_none(self) -> str:
-        """What disabled each provider, for the user."""
+        """Why each provider gets none, for the user."""
         return "; ".join(_named(state) for state in self.states.values())
 
     def disable(self, vendor: str, why: str) -> list[str]:
@@ -149,5 +183,5 @@ class Router:
 
 
 def _named(state: ProviderState) -> str:
-    why = state.disabled or ""
+    why = state.disabled or "its weight is 0"
     return why if why.startswith(state.spec.name) else f"{state.spec.name}: {why}"

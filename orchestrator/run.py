@@ -1,6 +1,6 @@
-"""The run: one loop that gives orders, takes items in, and knows when to stop.
+"""The run: one loop that gives orders, takes in what comes, and knows when to stop.
 
-Signal handlers and other threads only leave a wish (`interrupt`, `terminate`); the loop does the work.
+Signal handlers and other threads only leave a wish (`interrupt`, `terminate`, `steer`); the loop does the work.
 """
 
 from __future__ import annotations
@@ -8,34 +8,28 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from contract.errors import ErrorKind, OrchestratorError, ProducerStartError, ProviderError, StorageError
-from contract.messages import ItemBatch, OrderDone, OrderFailed
-from orchestrator.events import (
-    ItemFound,
-    OrderEnded,
-    ProducerDied,
-    ProviderDisabled,
-    Result,
-    RunEvent,
-    Stopping,
-    StopReason,
-)
+from contract.errors import OrchestratorError, ProducerStartError, ProviderError, StorageError
+from contract.service import Action, Stop, TopicEvent
+from orchestrator.events import ProviderDisabled, Result, RunEvent, Stopping, StopReason
 from orchestrator.explain import explain
+from orchestrator.intake import Intake
 from orchestrator.limits import DRY_RESPONSES, Budget
-from orchestrator.observer import UNOBSERVED, RunObserver, Taken
+from orchestrator.observer import UNOBSERVED, RunObserver
 from orchestrator.orders import OrderDesk
 from orchestrator.pricing import Price
+from orchestrator.producers import Happening
 from orchestrator.providers import ProviderSpec
 from orchestrator.routing import Router
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, shown_settings
 from orchestrator.stats import RunStats
-from orchestrator.store import IncomingBatch, Ingested, Store
-from orchestrator.supervisor import Became, Died, Happening, Said, Supervisor
-from telemetry.configuration import without_secrets
+from orchestrator.steering import Answer, Interrupt, Steering
+from orchestrator.store import Store
+from orchestrator.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from orchestrator.event_log import EventLog
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +43,7 @@ class Run:
     """One run over one topic.
 
     Args:
-        settings: What was asked for.
+        settings: What was asked for; `steer` may change it.
         specs: The providers.
         prices: Price by provider name, None where unknown.
         store: The topic's open store; the run closes it.
@@ -58,6 +52,10 @@ class Run:
         observer: Told what happens.
         check: Called about once a second; raises what ends the run (the local model's server is gone).
         clock: Monotonic seconds.
+        event_log: Written as the run goes on; closed by the caller.
+
+    Attributes:
+        told: Lines of the event log that were written since the yield before.
     """
 
     def __init__(
@@ -71,6 +69,7 @@ class Run:
         observer: RunObserver = UNOBSERVED,
         check: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
+        event_log: EventLog | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -79,30 +78,57 @@ class Run:
         self.stats = RunStats(dict(prices), settings.producers, clock)
         self.stop_reason: StopReason | None = None
         self.failure: OrchestratorError | None = None
-        self.desk = OrderDesk(
-            settings, self.router, Budget(settings.max_cost_usd), prices, store, supervisor, observer, clock
-        )
+        self.budget = Budget(settings.max_cost_usd)
+        self.desk = OrderDesk(settings, self.router, self.budget, prices, store, supervisor, observer, clock)
         self._wake = wake
         self._observer = observer
         self._check = check
         self._next_check = clock() + _CHECK_S
         self._clock = clock
-        self._wishes: list[StopReason] = []
         self._cancelling = False
         self._cancel_deadline = float("inf")
         self._out: list[RunEvent] = []
+        self._logged = 0
+        self.told: list[TopicEvent] = []
+        self._telling: list[TopicEvent] = []
+        self._event_log = event_log
+        self._intake = Intake(store, self.desk, self.stats, observer, self._out.append)
+        self._steering = Steering(self, self._stop, self._out.append)
 
     # --- wishes from outside -------------------------------------------------------------------------------
 
     def interrupt(self) -> None:
         """First call: finish open responses, then end. Second call: end at once. Safe in a signal handler."""
-        self._wishes.append(StopReason.INTERRUPTED)
+        self._steering.signal(Interrupt())
         self._wake()
 
     def terminate(self) -> None:
         """End at once; everything received is kept. Safe in a signal handler."""
-        self._wishes += [StopReason.INTERRUPTED, StopReason.INTERRUPTED]
+        self._steering.signal(Stop(now=True))
         self._wake()
+
+    def steer(self, action: Action, answer: Answer) -> None:
+        """Pause, go on, stop or change the run. Returns at once; may be called from any thread.
+
+        Args:
+            action: What to do.
+            answer: Called once, in the loop's thread, with nothing when it is done, or with why it is not, in a line.
+                After the run's end it is called at once.
+        """
+        self._steering.ask(action, answer)
+        self._wake()
+
+    @property
+    def paused(self) -> bool:
+        """Whether no new orders are given for now."""
+        return self.stats.paused_at is not None
+
+    def adopt(self, settings: Settings) -> None:
+        """Go on with other settings; called in the loop's thread. Topic, store and providers stay what they were."""
+        self.settings = self.desk.settings = settings
+        self.budget.limit_usd = settings.max_cost_usd
+        self.stats.resize(settings.producers)
+        self.supervisor.resize(settings.producers)
 
     # --- the loop ------------------------------------------------------------------------------------------
 
@@ -113,14 +139,16 @@ class Run:
         why, and `failure` holds the error where one ended the run.
         """
         try:
-            self.store.begin_run(_as_json(self.settings))
+            number = self.store.begin_run(shown_settings(self.settings))
+            if self._event_log is not None:
+                self._telling += self._event_log.started(self, number)
             self.supervisor.start_all()
             while not self._finished():
-                self._absorb(self.supervisor.receive(self._timeout_s()))
+                self._take_in(self.supervisor.receive(self._timeout_s()))
                 self._observer.tick()
                 yield self._take_events()
         except ProducerStartError as error:
-            if self._wishes:  # a signal to the whole process group ended the fork server too
+            if self._steering.stop_asked:  # a signal to the whole process group ended the fork server too
                 self.stop_reason = StopReason.INTERRUPTED
             else:
                 self._fail(StopReason.PRODUCERS_CANNOT_START, error)
@@ -133,8 +161,24 @@ class Run:
             self._end()
         yield self._take_events()
 
+    def _log_events(self) -> None:
+        """Write what of the events since the last yield belongs into the event log."""
+        if self._event_log is not None:
+            self._telling += self._event_log.round(self._out[self._logged :])
+        self._logged = len(self._out)
+
+    def _take_in(self, happenings: Sequence[Happening]) -> None:
+        self._intake.take(happenings, retry=self.stop_reason is None)
+        if happenings and self.paused:
+            self.store.flush()  # while nothing new is asked for, no later transaction writes the ends of orders
+
     def _take_events(self) -> list[RunEvent]:
-        events, self._out = self._out, []
+        if self.stats.ended_at is None:
+            self._log_events()
+        events = self._out.copy()
+        self._out.clear()
+        self._logged = 0
+        self.told, self._telling = self._telling, []
         return events
 
     def _fail(self, reason: StopReason, error: OrchestratorError) -> None:
@@ -142,6 +186,7 @@ class Run:
         self.failure = error
 
     def _end(self) -> None:
+        self._steering.end()
         self._take_last_words()
         self._observer.ending()
         self.supervisor.shut_down()
@@ -153,6 +198,10 @@ class Run:
         except StorageError as error:
             self._fail(StopReason.STORAGE, error)
         finally:
+            self.stats.end()
+            self._log_events()
+            if self._event_log is not None:
+                self._telling += self._event_log.ended(self.result())
             self.store.close()
 
     def _take_last_words(self) -> None:
@@ -162,14 +211,13 @@ class Run:
         try:
             self._stop(self.stop_reason or StopReason.CLOSED, cancel=True)
             while self.desk.open and self._clock() < self._cancel_deadline:
-                self._absorb(self.supervisor.receive(_TICK_S / 4))
+                self._take_in(self.supervisor.receive(_TICK_S / 4))
         except StorageError as error:
             self._fail(StopReason.STORAGE, error)
 
     def _finished(self) -> bool:
         """Apply wishes and limits, give orders; whether nothing is left to do."""
-        while self._wishes:
-            self._stop(self._wishes.pop(0), cancel=self.stop_reason is not None)
+        self._steering.apply()
         if self._clock() >= self._next_check:
             self._next_check = self._clock() + _CHECK_S
             self._check_local()
@@ -177,8 +225,9 @@ class Run:
             self.supervisor.replace_dead()
             self._check_limits()
         if self.stop_reason is None:
-            self.desk.give_orders(self.stats.share_new)
-            self._stop_if_nothing_could_be_given()
+            if not self.paused:
+                self.desk.give_orders(self.stats.share_new)
+            self._stop_if_nothing_is_left()
         if self.stop_reason is None:
             return False
         if not self._cancelling and self._time_is_over():
@@ -189,6 +238,7 @@ class Run:
         if self._cancelling or (self.stop_reason is not None and not cancel):
             return
         self.stop_reason = self.stop_reason or reason
+        self.stats.resume()  # open responses may take no longer than the time that is left
         self.desk.drop_waiting()
         if cancel:
             self._cancelling = True
@@ -202,6 +252,8 @@ class Run:
             self._stop(StopReason.MAX_ATTRIBUTES, cancel=True)
         elif self._time_is_over():
             self._stop(StopReason.MAX_TIME, cancel=True)
+        elif self.budget.exceeded:
+            self._stop(StopReason.MAX_COST, cancel=False)
         elif self.router.exhausted:
             self._stop(StopReason.NO_PROVIDER, cancel=False)
         elif self.settings.iterations is None and self.stats.dry_responses >= DRY_RESPONSES:
@@ -218,12 +270,12 @@ class Run:
             for name in self.router.disable("local", error.message):
                 self._out.append(ProviderDisabled(name, error.message))
 
-    def _stop_if_nothing_could_be_given(self) -> None:
+    def _stop_if_nothing_is_left(self) -> None:
         if not self.desk.idle:
             return
         if self.desk.iterations_done:
             self._stop(StopReason.ITERATIONS, cancel=False)
-        elif self.desk.money_ran_out:
+        elif self.desk.money_ran_out and not self.paused:
             self._stop(StopReason.MAX_COST, cancel=False)
 
     def _timeout_s(self) -> float:
@@ -235,97 +287,6 @@ class Run:
         if pause is not None:
             timeout = min(timeout, pause)
         return max(0.001, timeout)
-
-    # --- taking in -----------------------------------------------------------------------------------------
-
-    def _absorb(self, happenings: Sequence[Happening]) -> None:
-        """Items first, all in one transaction; then the ends of orders, in the order in which they came."""
-        batches = [
-            (happening.producer, happening.message)
-            for happening in happenings
-            if isinstance(happening, Said) and isinstance(happening.message, ItemBatch)
-        ]
-        if batches:
-            self._ingest([(producer, batch) for producer, batch in batches if batch.order_id in self.desk.open])
-            late = [Taken(producer, batch, None) for producer, batch in batches if batch.order_id not in self.desk.open]
-            if late:
-                self._observer.ingested(late, None)
-        for happening in happenings:
-            match happening:
-                case Said(message=OrderDone() as done):
-                    self._on_done(happening.producer, done)
-                case Said(message=OrderFailed() as failed):
-                    self._on_failed(happening.producer, failed)
-                case Died():
-                    self._on_death(happening)
-                case Said() | Became():
-                    pass
-
-    def _ingest(self, batches: Sequence[tuple[int, ItemBatch]]) -> None:
-        if not batches:
-            return
-        incoming = [IncomingBatch(batch.order_id, batch.items, batch.refused) for _, batch in batches]
-        self._observer.ingesting()
-        try:
-            outcomes = self.store.ingest(incoming)
-        except StorageError:
-            self._observer.ingested([Taken(producer, batch, None) for producer, batch in batches], None)
-            raise
-        taken = [Taken(producer, batch, outcome) for (producer, batch), outcome in zip(batches, outcomes, strict=True)]
-        self._observer.ingested(taken, self.store.written)
-        for (producer, batch), outcome in zip(batches, outcomes, strict=True):
-            order = self.desk.open[batch.order_id]
-            name = order.provider.spec.name
-            self.desk.took(batch.order_id, (item.text for item in batch.items), len(outcome.new), outcome.duplicate)
-            refused = sum(refusal.count for refusal in batch.refused)
-            new = [item.text for item in outcome.new]
-            self.stats.arrived(name, producer, new, outcome.duplicate, refused)
-            self._out += _found(outcome, name)
-
-    def _on_done(self, producer: int, message: OrderDone) -> None:
-        if message.order_id not in self.desk.open:
-            return
-        spec = self.desk.open[message.order_id].provider.spec
-        name = spec.name
-        cost = self.stats.ended(name, producer, message)
-        self._observer.ended(spec, message, cost)
-        order = self.desk.answered(message, cost)
-        self.stats.answered(order.new, order.duplicate)
-        self._out.append(OrderEnded(order.id, message.attempt, producer, name, order.new, order.duplicate))
-
-    def _on_failed(self, producer: int, message: OrderFailed) -> None:
-        if message.order_id not in self.desk.open:
-            return
-        spec = self.desk.open[message.order_id].provider.spec
-        name = spec.name
-        cost = self.stats.ended(name, producer, message)
-        self._observer.ended(spec, message, cost)
-        order, wait, disabled = self.desk.failed(message, cost, retry=self.stop_reason is None)
-        self._out.append(
-            OrderEnded(
-                order.id,
-                message.attempt,
-                producer,
-                name,
-                order.new,
-                order.duplicate,
-                message.kind,
-                message.message,
-                wait,
-            )
-        )
-        if disabled is not None:
-            self._out.append(ProviderDisabled(disabled, message.message))
-
-    def _on_death(self, death: Died) -> None:
-        self._out.append(ProducerDied(death.producer, death.why, len(death.orders)))
-        for order_id in death.orders:
-            if order_id in self.desk.open:
-                attempt = self.desk.open[order_id].attempt
-                kind = ErrorKind.PROCESS_CRASH
-                self._on_failed(
-                    death.producer, OrderFailed(order_id, attempt, kind, f"producer {death.producer}: {death.why}", 0)
-                )
 
     # --- the result ----------------------------------------------------------------------------------------
 
@@ -353,17 +314,3 @@ class Run:
             exit_code=reason.exit_code,
             providers=tuple(figures.totals() for figures in stats.providers.values()),
         )
-
-
-def _found(outcome: Ingested, provider: str) -> list[RunEvent]:
-    return [ItemFound(item.id, item.text, item.description, provider, outcome.order_id) for item in outcome.new]
-
-
-def _as_json(settings: Settings) -> dict[str, Any]:
-    """The settings as they may be kept: no password, and only text that can be written."""
-    endpoint = settings.trace_endpoint
-    kept = msgspec.structs.replace(settings, trace_endpoint=endpoint and without_secrets(endpoint))
-    built: dict[str, Any] = msgspec.to_builtins(
-        kept, enc_hook=lambda value: str(value).encode(errors="replace").decode()
-    )
-    return built

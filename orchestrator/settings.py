@@ -10,7 +10,7 @@ import difflib
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ import msgspec
 
 from contract.errors import ConfigurationError, UsageError
 from orchestrator.dedup.identity import Identity
-from telemetry.configuration import trace_endpoint
+from telemetry.configuration import trace_endpoint, without_secrets
 from telemetry.logs import LEVELS
 
 MAX_TOPIC_CHARS = 2000
@@ -112,39 +112,42 @@ def duration(text: str) -> float:
     return total
 
 
-def choice(*allowed: str) -> Callable[[str], str]:
+class Choice:
     """A converter that takes only the given words."""
 
-    def convert(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(f"{text!r} is not one of {', '.join(allowed)}")
+    def __init__(self, *allowed: str) -> None:
+        self.allowed = allowed
+
+    def __call__(self, text: str) -> str:
+        """The word itself. Raises `ValueError` for any other."""
+        if text not in self.allowed:
+            raise ValueError(f"{text!r} is not one of {', '.join(self.allowed)}")
         return text
 
-    return convert
+
+class WholeNumber:
+    """A converter that takes whole numbers from 1 on.
+
+    Args:
+        maximum: The largest.
+        things: What there would be too many of.
+    """
+
+    def __init__(self, maximum: int, things: str) -> None:
+        self.maximum = maximum
+        self._things = things
+
+    def __call__(self, text: str) -> int:
+        """The number. Raises `ValueError` with the reason."""
+        value = positive_int(text)
+        if value > self.maximum:
+            raise ValueError(f"{value} {self._things}: at most {self.maximum}")
+        return value
 
 
-def producers_count(text: str) -> int:
-    """1 to 256 processes."""
-    value = positive_int(text)
-    if value > 256:
-        raise ValueError(f"{value} processes are too many: at most 256")
-    return value
-
-
-def concurrency_count(text: str) -> int:
-    """1 to 256 requests."""
-    value = positive_int(text)
-    if value > 256:
-        raise ValueError(f"{value} requests in flight are too many for a producer: at most 256")
-    return value
-
-
-def request_size(text: str) -> int:
-    """1 to 1000 items."""
-    value = positive_int(text)
-    if value > 1000:
-        raise ValueError(f"{value} items are too many for one request: at most 1000")
-    return value
+producers_count = WholeNumber(256, "processes are too many")
+concurrency_count = WholeNumber(256, "requests in flight are too many for a producer")
+request_size = WholeNumber(1000, "items are too many for one request")
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -167,7 +170,14 @@ OPTIONS: tuple[Option, ...] = (
         "openai:gpt-5-mini,anthropic:claude-haiku-4-5:2",
     ),
     Option("request_size", "--request-size", "N", request_size, "items asked for in a request"),
-    Option("output", "--output", "DIR", Path, "where the run's files go (default: ./output/<topic>)"),
+    Option(
+        "output",
+        "--output",
+        "DIR",
+        Path,
+        "where the run's files go (default: ./output/<topic>); in web mode the folder of all topics (default: "
+        "./output)",
+    ),
     Option(
         "max_attributes",
         "--max-attributes",
@@ -181,18 +191,18 @@ OPTIONS: tuple[Option, ...] = (
         "identity",
         "--identity",
         "HOW",
-        choice(*Identity),
+        Choice(*Identity),
         "what counts as the same item: exact, normalized, aggressive",
     ),
     Option(
-        "filter", "--filter", "NAME", choice(*FILTERS), "duplicate filter in front of the exact index: rbloom, pybloom"
+        "filter", "--filter", "NAME", Choice(*FILTERS), "duplicate filter in front of the exact index: rbloom, pybloom"
     ),
     Option("seed", "--seed", "N", int, "makes the simulated model and the planner repeatable"),
     Option("avoid_share", "--avoid-share", "SHARE", share, "share of the model's context for the list of known items"),
     Option("max_attempts", "--max-attempts", "N", positive_int, "tries for one request before it is given up"),
     Option("connect_timeout_s", "--connect-timeout", "DURATION", duration, "time to connect to a provider"),
     Option("read_timeout_s", "--read-timeout", "DURATION", duration, "longest silence within an answer"),
-    Option("log_level", "--log-level", "LEVEL", choice(*LEVELS), "trace, debug, info, warn or error"),
+    Option("log_level", "--log-level", "LEVEL", Choice(*LEVELS), "trace, debug, info, warn or error"),
     Option(
         "trace_endpoint",
         "--trace-ep",
@@ -202,6 +212,49 @@ OPTIONS: tuple[Option, ...] = (
         "the standard OTEL_* variables work too",
     ),
 )
+
+
+def port_number(text: str) -> int:
+    """0 to 65535. Raises `ValueError` with the reason."""
+    if not re.fullmatch(r"\d{1,5}", text) or int(text) > 65535:
+        raise ValueError(f"{text!r} is not a port: a number from 0 (any that is free) to 65535")
+    return int(text)
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """Names separated by commas. Raises `ValueError` with the reason."""
+    names = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    if not names or not all(re.fullmatch(r"[a-z0-9._:-]+", name) for name in names):
+        raise ValueError(f"{text!r} is not a list of host names such as box.example,10.0.0.7")
+    return names
+
+
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What web mode can be told beside the settings of its topics' runs."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    allowed_hosts: tuple[str, ...] = ()
+
+
+SERVICE_OPTIONS: tuple[Option, ...] = (
+    Option("host", "--host", "HOST", str, "address of the web page; others than this machine's own need a token"),
+    Option("port", "--port", "N", port_number, "port of the web page"),
+    Option(
+        "allowed_hosts",
+        "--allowed-hosts",
+        "NAMES",
+        host_names,
+        "further names under which browsers may call the page, e.g. of a proxy before it, separated by commas",
+    ),
+)
+
+
+def build_service_settings(given: Mapping[str, Any], environment: Mapping[str, str]) -> ServiceSettings:
+    """As `build_settings`. Raises `ConfigurationError`."""
+    values = _from_environment(SERVICE_OPTIONS, environment)
+    values.update({key: value for key, value in given.items() if value is not None})
+    return ServiceSettings(**values)
 
 
 def read_environment(directory: Path, environment: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -242,7 +295,7 @@ _OTHER_VARIABLES = ("ORCHESTRATOR_PROVIDER_OPTIONS", "ORCHESTRATOR_PRICES", "ORC
 
 def _check_name(name: str, line: int) -> None:
     """Refuse a setting of ours that does not exist: it would be ignored in silence."""
-    known = [option.variable for option in OPTIONS] + list(_OTHER_VARIABLES)
+    known = [option.variable for option in (*OPTIONS, *SERVICE_OPTIONS)] + list(_OTHER_VARIABLES)
     if name.startswith("ORCHESTRATOR_") and name not in known:
         close = difflib.get_close_matches(name, known, 1)
         hint = f"; did you mean {close[0]}?" if close else "; example.env has all settings"
@@ -262,17 +315,72 @@ def build_settings(given: Mapping[str, Any], environment: Mapping[str, str]) -> 
         raise UsageError('the topic is empty: give one, e.g. --topic "Paris attractions"')
     if len(topic) > MAX_TOPIC_CHARS:
         raise UsageError(f"the topic is too long: {len(topic)} characters, at most {MAX_TOPIC_CHARS}")
-    values: dict[str, Any] = {"topic": topic}
-    for option in OPTIONS:
-        text = environment.get(option.variable, "").strip()
-        if text:
-            try:
-                values[option.field] = option.convert(text)
-            except ValueError as error:
-                raise ConfigurationError(f"{option.variable}: {error}") from error
+    values: dict[str, Any] = {"topic": topic, **_from_environment(OPTIONS, environment)}
     for variable, field in (("ORCHESTRATOR_PROVIDER_OPTIONS", "provider_options"), ("ORCHESTRATOR_PRICES", "prices")):
         if environment.get(variable, "").strip():
             values[field] = tuple(environment[variable].split())
     values.update({key: value for key, value in given.items() if value is not None and key != "topic"})
     values["identity"] = Identity(values.get("identity", Identity.NORMALIZED))
     return Settings(**values)
+
+
+def _from_environment(options: Sequence[Option], environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for option in options:
+        text = environment.get(option.variable, "").strip()
+        if text:
+            try:
+                values[option.field] = option.convert(text)
+            except ValueError as error:
+                raise ConfigurationError(f"{option.variable}: {error}") from error
+    return values
+
+
+def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a program or a request, by name, with the same bounds as on the command line; None: not given.
+
+    Raises:
+        UsageError: An unknown setting, or a value out of its bounds.
+    """
+    result = dict(settings)
+    for name in settings:
+        if name not in Settings.__struct_fields__:
+            close = difflib.get_close_matches(name, Settings.__struct_fields__, 1)
+            hint = f"; did you mean {close[0]}?" if close else f"; known are {', '.join(Settings.__struct_fields__)}"
+            raise UsageError(f"unknown setting {name[:60]!r}{hint}")
+    for name in ("provider_options", "prices"):
+        value = settings.get(name)
+        if value is not None:
+            if isinstance(value, str) or not all(isinstance(text, str) for text in value):
+                raise UsageError(f"{name} is a list of texts, not one text")
+            result[name] = tuple(value)
+    if not isinstance(settings.get("fresh") or False, bool):
+        raise UsageError("fresh is True or False")
+    for option in OPTIONS:
+        value = settings.get(option.field)
+        if value is None:
+            continue
+        try:
+            result[option.field] = option.convert(value if isinstance(value, Path) else str(value))  # type: ignore[arg-type]
+        except ValueError as error:
+            raise UsageError(f"{option.field}: {error}") from error
+    return {name: value for name, value in result.items() if value is not None}
+
+
+def settings_as_json(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON values, only text that can be written. A trace endpoint's password is in it."""
+    built: dict[str, Any] = msgspec.to_builtins(
+        settings, enc_hook=lambda value: str(value).encode(errors="replace").decode()
+    )
+    return built
+
+
+def shown_settings(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON values, as they may be shown and kept: without a trace endpoint's password."""
+    endpoint = settings.trace_endpoint
+    return settings_as_json(msgspec.structs.replace(settings, trace_endpoint=endpoint and without_secrets(endpoint)))
+
+
+def settings_from_json(values: Mapping[str, Any]) -> Settings:
+    """What `settings_as_json` made. Raises `msgspec.ValidationError`."""
+    return msgspec.convert(dict(values), Settings, dec_hook=lambda kind, value: kind(value))

@@ -1,4 +1,4 @@
-"""Signals become wishes of the run; nothing is done in a handler."""
+"""Signals become wishes of the run, or of the service; nothing is done in a handler."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from orchestrator.run import Run
+
+class Interruptible(Protocol):
+    """What takes wishes: a run, or the service."""
+
+    def interrupt(self) -> None:
+        """Ctrl-C. Safe in a signal handler."""
+        ...
+
+    def terminate(self) -> None:
+        """SIGTERM, SIGHUP. Safe in a signal handler."""
+        ...
 
 
 class SignalForwarding:
     """Where signals go: to a run as wishes; before there is one they end the command, so that all is cleaned up."""
 
     def __init__(self) -> None:
-        self._run: Run | None = None
+        self._run: Interruptible | None = None
 
-    def to(self, run: Run) -> None:
+    def to(self, run: Interruptible) -> None:
         """From now on signals are this run's wishes. One that has ended takes no notice of them."""
         self._run = run
 

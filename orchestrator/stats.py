@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
+import math
+import time
+from collections import Counter, deque
 from collections.abc import Callable
 
 from contract.errors import ErrorKind
@@ -12,16 +14,50 @@ from orchestrator.pricing import Price
 
 RATE_WINDOW_S = 60.0
 RECENT_RESPONSES = 10
+RECENT_CALLS = 200
+"""So many of a provider's last calls are the base of its percentiles."""
+_RATE_STEP_S = 0.25
+"""Items that come so close together are one entry of the rate's window: it stays short however fast they come."""
+
+
+class Timings:
+    """Durations in seconds of the last `RECENT_CALLS` calls."""
+
+    def __init__(self) -> None:
+        self._recent: deque[float] = deque(maxlen=RECENT_CALLS)
+
+    def add(self, seconds: float) -> None:
+        """Take one in; the oldest one is forgotten."""
+        self._recent.append(seconds)
+
+    def percentiles(self, *shares: float) -> tuple[float | None, ...]:
+        """For each share, 0 to 1, the duration that this share of the calls did not exceed (nearest rank).
+
+        None before the first call.
+        """
+        ranked = sorted(self._recent)
+        if not ranked:
+            return (None,) * len(shares)
+        return tuple(ranked[max(0, math.ceil(share * len(ranked)) - 1)] for share in shares)
 
 
 class ProviderFigures:
-    """Counts of one provider. `cost_usd` is None while its price is unknown."""
+    """Counts of one provider. `cost_usd` is None while its price is unknown.
+
+    Attributes:
+        errors: Failed calls by reason; calls that the run's own end cut off are none.
+        durations: Of the last calls; those that were cut off, or whose producer died, have none.
+        first_chunks: Times to the first chunk of the last answers.
+    """
 
     def __init__(self, name: str, price: Price | None) -> None:
         self.name = name
         self.price = price
         self.calls = 0
         self.failures = 0
+        self.errors: Counter[ErrorKind] = Counter()
+        self.durations = Timings()
+        self.first_chunks = Timings()
         self.new = 0
         self.duplicate = 0
         self.input_tokens = 0
@@ -43,6 +79,21 @@ class ProviderFigures:
         cost = self.price.cost_usd(usage)
         self.cost_usd = (self.cost_usd or 0.0) + cost
         return cost
+
+    def ended(self, message: OrderDone | OrderFailed) -> None:
+        """Count a call's end."""
+        self.calls += 1
+        kind = message.kind if isinstance(message, OrderFailed) else None
+        if kind is ErrorKind.CANCELLED:
+            return
+        if isinstance(message, OrderFailed):
+            self.failures += 1
+            self.errors[message.kind] += 1
+            self.last_error = message.message
+        if kind is not ErrorKind.PROCESS_CRASH:
+            self.durations.add(message.duration_s)
+        if message.time_to_first_chunk_s is not None:
+            self.first_chunks.add(message.time_to_first_chunk_s)
 
     def totals(self) -> ProviderTotals:
         """A frozen copy for the result."""
@@ -74,13 +125,32 @@ class RunStats:
         prices: Price by provider name.
         producers: How many producers there are.
         clock: Monotonic seconds.
+        wall_clock: Unix seconds.
+
+    Attributes:
+        started: When the run began, by `clock`.
+        started_at: When the run began, by `wall_clock`.
+        ended_at: When it ended, by `wall_clock`; None while it goes on.
+        paused_at: When it was paused, by `clock`; None while it is not.
     """
 
-    def __init__(self, prices: dict[str, Price | None], producers: int, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        prices: dict[str, Price | None],
+        producers: int,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.clock = clock
+        self._wall_clock = wall_clock
         self.started = clock()
+        self.started_at = wall_clock()
+        self.ended_at: float | None = None
+        self.paused_at: float | None = None
+        self._paused_s = 0.0
+        self._ended: float | None = None
         self.providers = {name: ProviderFigures(name, price) for name, price in prices.items()}
-        self.producers = [ProducerFigures() for _ in range(producers)]
+        self.producers: list[ProducerFigures] = []
         self.new = 0
         self.duplicate = 0
         self.refused = 0
@@ -89,6 +159,39 @@ class RunStats:
         self._arrivals: deque[tuple[float, int]] = deque()
         self._recent: deque[tuple[int, int]] = deque(maxlen=RECENT_RESPONSES)
         self.dry_responses = 0
+        self.resize(producers)
+
+    # --- the run's course ----------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Time does not count from now on; a second call does nothing."""
+        if self.paused_at is None:
+            self.paused_at = self._now()
+
+    def resume(self) -> None:
+        """Time counts again; does nothing where the run is not paused."""
+        if self.paused_at is None:
+            return
+        began, self.paused_at = self.paused_at, None
+        lasted = self._now() - began
+        self._paused_s += lasted
+        # The rate goes on where it was: the pause, with the last items of responses that were open, is cut out of it.
+        self._arrivals = deque((at + lasted, count) for at, count in self._arrivals if at <= began)
+
+    def end(self) -> None:
+        """The run has ended: its time stands still. A second call does nothing."""
+        if self._ended is None:
+            self._ended = self.clock()
+            self.ended_at = self._wall_clock()
+
+    def resize(self, producers: int) -> None:
+        """There are so many producers now; figures of those that have left stay."""
+        self.producers += [ProducerFigures() for _ in range(producers - len(self.producers))]
+
+    def _now(self) -> float:
+        return self.clock() if self._ended is None else self._ended
+
+    # --- counting ------------------------------------------------------------------------------------------
 
     def arrived(self, provider: str, producer: int, new: list[str], duplicate: int, refused: int) -> None:
         """Count one ingested batch."""
@@ -104,18 +207,26 @@ class RunStats:
         self.latest.extend(new)
         if new:
             self.dry_responses = 0
-            self._arrivals.append((self._clock(), len(new)))
+            self._arrived(len(new))
+
+    def _arrived(self, items: int) -> None:
+        now = self._now()
+        if self._arrivals and now - self._arrivals[-1][0] < _RATE_STEP_S:
+            at, before = self._arrivals.pop()
+            self._arrivals.append((at, before + items))
+        else:
+            self._arrivals.append((now, items))
+        if self.paused_at is None:
+            while self._arrivals[0][0] < now - RATE_WINDOW_S:
+                self._arrivals.popleft()
 
     def ended(self, provider: str, producer: int, message: OrderDone | OrderFailed) -> float | None:
         """Count one call; its cost in US dollars, or None where that is unknown."""
         figures = self.providers[provider]
-        figures.calls += 1
+        figures.ended(message)
         self.producers[producer].calls += 1
         if isinstance(message, OrderFailed) and message.kind is ErrorKind.CANCELLED:
             self.cancelled += 1
-        elif isinstance(message, OrderFailed):
-            figures.failures += 1
-            figures.last_error = message.message
         return figures.charge(message.usage)
 
     def answered(self, new: int, duplicate: int) -> None:
@@ -123,19 +234,23 @@ class RunStats:
         self._recent.append((new, duplicate))
         self.dry_responses = 0 if new else self.dry_responses + 1
 
+    # --- what is shown -------------------------------------------------------------------------------------
+
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the start."""
-        return self._clock() - self.started
+        """Seconds from the start to now or to the run's end, pauses not counted."""
+        now = self._now() if self.paused_at is None else self.paused_at
+        return now - self.started - self._paused_s
 
     @property
     def items_per_minute(self) -> float:
-        """New items a minute over the last `RATE_WINDOW_S` (or since the start, where that is shorter)."""
-        now = self._clock()
-        while self._arrivals and self._arrivals[0][0] < now - RATE_WINDOW_S:
-            self._arrivals.popleft()
-        window = min(RATE_WINDOW_S, max(1.0, now - self.started))
-        return sum(count for _, count in self._arrivals) * 60.0 / window
+        """New items a minute over the last `RATE_WINDOW_S` (or since the start, where that is shorter).
+
+        In a pause it falls to 0; after one it goes on with what it was before.
+        """
+        now = self._now()
+        window = min(RATE_WINDOW_S, max(1.0, now - self.started - self._paused_s))
+        return sum(count for at, count in self._arrivals if at >= now - RATE_WINDOW_S) * 60.0 / window
 
     @property
     def share_new(self) -> float | None:

@@ -1,13 +1,14 @@
-"""The producers' lives: started, replaced when they die, ended together. Knows nothing of what orders mean."""
+"""The producers' lives: started, replaced when they die, sent away when fewer are wanted, ended together.
+
+Knows nothing of what orders mean.
+"""
 
 from __future__ import annotations
 
 import logging
-import signal
+import math
 import time
 from collections.abc import Callable, Sequence
-
-import msgspec
 
 from contract.errors import ProducerStartError
 from contract.messages import (
@@ -25,87 +26,24 @@ from contract.messages import (
     ToProducer,
 )
 from orchestrator.observer import UNOBSERVED, RunObserver, Taken
-from orchestrator.processes.communicator import Closed, Communicator
-from orchestrator.processes.process_manager import ProcessHandle, ProcessManager
+from orchestrator.processes.communicator import Closed, ProducerChannels
+from orchestrator.processes.process_manager import ProcessManager
+from orchestrator.producers import Became, Died, Happening, Producer, Said, describe_exit
 from telemetry.logs import TRACE
 
 log = logging.getLogger(__name__)
 
 MAX_FAILED_STARTS = 3
-"""Starts in a row that may end before `Ready`; then the fault is not the process's."""
+"""Starts in a row that may end before `Ready` while no producer works; then the fault is not the process's."""
 READY_TIMEOUT_S = 60.0
 HANG_GRACE_S = 30.0
 """Seconds beyond the providers' own time-outs after which a silent producer with open orders is taken for hung."""
-_RESTART_BASE_S = 0.1
-_RESTART_CAP_S = 5.0
+LEAVE_S = 10.0
+"""Seconds that a producer that is not wanted any more gets to end, its last spans' delivery included."""
 _REAP_S = 0.5
 _TERMINATE_S = 1.0
-
-
-class Producer:
-    """One producer slot; the process in it may be replaced."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.channel: int | None = None
-        self.handle: ProcessHandle | None = None
-        self.ready = False
-        self.open_orders: dict[int, float] = {}
-        self.last_heard = 0.0
-        self.restarts = 0
-        self.restart_at: float | None = None
-        self._deaths_in_row = 0
-
-    @property
-    def pid(self) -> int | None:
-        """Process id while there is a process."""
-        return self.handle.pid if self.handle is not None else None
-
-    def died(self, now: float) -> None:
-        """Forget the process; plan its replacement, later each time that one dies without having done anything."""
-        self.channel = None
-        self.handle = None
-        self.ready = False
-        self.open_orders.clear()
-        self.restarts += 1
-        delay = 0.0 if self._deaths_in_row == 0 else min(_RESTART_CAP_S, _RESTART_BASE_S * 2**self._deaths_in_row)
-        self._deaths_in_row += 1
-        self.restart_at = now + delay
-
-    def proved(self) -> None:
-        """It finished an order: its next death is a first one again."""
-        self._deaths_in_row = 0
-
-
-class Became(msgspec.Struct, frozen=True):
-    """A producer is ready for orders."""
-
-    producer: int
-
-
-class Said(msgspec.Struct, frozen=True):
-    """A producer sent something about an order."""
-
-    producer: int
-    message: ItemBatch | OrderDone | OrderFailed
-
-
-class Died(msgspec.Struct, frozen=True):
-    """A producer process ended by itself or was killed.
-
-    Attributes:
-        orders: Orders it had not ended.
-        exit_code: As `ProcessHandle.exit_code`.
-        why: In words, for the log.
-    """
-
-    producer: int
-    orders: tuple[int, ...]
-    exit_code: int | None
-    why: str
-
-
-Happening = Became | Said | Died
+_STARTS_A_ROUND = 4
+"""Processes started in one round of the run's loop: each costs about 11 ms, in which nothing is taken in."""
 
 
 class Supervisor:
@@ -126,7 +64,7 @@ class Supervisor:
         count: int,
         setups: Sequence[ProviderSetup],
         log_level: str,
-        communicator: Communicator,
+        communicator: ProducerChannels,
         processes: ProcessManager,
         observer: RunObserver = UNOBSERVED,
         clock: Callable[[], float] = time.monotonic,
@@ -140,6 +78,7 @@ class Supervisor:
         self._clock = clock
         self._by_channel: dict[int, Producer] = {}
         self._failed_starts = 0
+        self._more_due = False
         self._silence_s = HANG_GRACE_S + max((setup.total_timeout_s for setup in setups), default=0.0)
 
     def start_all(self) -> None:
@@ -149,7 +88,7 @@ class Supervisor:
 
     def _start(self, producer: Producer) -> None:
         channel, endpoint = self._communicator.open()
-        telemetry = self._observer.spawning(producer.index, producer.restarts)
+        telemetry = self._observer.spawning(producer.index, producer.generation)
         try:
             producer.handle = self._processes.start(f"producer-{producer.index}", endpoint)
         except ProducerStartError:
@@ -168,7 +107,7 @@ class Supervisor:
                 producer=producer.index,
                 providers=self._configure_providers,
                 log_level=self._log_level,
-                generation=producer.restarts,
+                generation=producer.generation,
                 telemetry=telemetry,
             ),
         )
@@ -198,15 +137,19 @@ class Supervisor:
     def receive(self, timeout_s: float) -> list[Happening]:
         """Wait for news, at most `timeout_s`."""
         happenings: list[Happening] = []
+        timeout_s, self._more_due = 0.0 if self._more_due else timeout_s, False
         for channel, message in self._communicator.receive(timeout_s):
             producer = self._by_channel.get(channel)
             if producer is None:
                 continue
-            if isinstance(message, Closed):
-                happenings.append(self._bury(producer, channel, message))
-            else:
+            if not isinstance(message, Closed):
                 happenings += self._heard(producer, message)
+            elif producer.ends_by is not None:
+                self._forget_channel(producer, channel)
+            else:
+                happenings.append(self._bury(producer, channel, message))
         happenings += self._end_hung()
+        self._see_off()
         return happenings
 
     def _heard(self, producer: Producer, message: FromProducer) -> list[Happening]:
@@ -239,30 +182,71 @@ class Supervisor:
         if not producer.ready:
             self._failed_starts += 1
         orders = tuple(producer.open_orders)
-        del self._by_channel[channel]
+        self._forget_channel(producer, channel)
         producer.died(self._clock())
         return Died(producer.index, orders, exit_code, closed.error or describe_exit(exit_code))
 
-    def replace_dead(self) -> None:
-        """Start a new process for each dead producer that is due. Not called by a run that is ending.
+    def _forget_channel(self, producer: Producer, channel: int) -> None:
+        del self._by_channel[channel]
+        producer.channel = None
 
-        Raises:
-            ProducerStartError: Several starts in a row came to nothing.
+    def resize(self, count: int) -> None:
+        """Want `count` producers from now on: those with the lowest numbers. Returns at once.
+
+        `replace_dead` starts what is missing. One that is not wanted any more gets no further order, finishes those
+        that it has, and is then asked to end; one that is wanted again before it was asked stays.
         """
+        self.producers += [Producer(index) for index in range(len(self.producers), count)]
+        for producer in self.producers:
+            producer.wanted = producer.index < count
+        self._see_off()
+
+    def _see_off(self) -> None:
+        """Ask those to end that are not wanted and have finished; notice when they have ended. Never waits."""
         now = self._clock()
         for producer in self.producers:
-            if producer.restart_at is not None and now >= producer.restart_at:
-                try:
-                    self._start(producer)
-                except ProducerStartError as error:
-                    log.warning("%s; trying again", error)
-                    self._failed_starts += 1
-                    producer.died(now)
+            handle, ends_by = producer.handle, producer.ends_by
+            if handle is None:
+                continue
+            if ends_by is None:
+                if producer.leaving and not producer.open_orders:
+                    producer.ends_by = now + LEAVE_S
+                    self._send(producer, Shutdown())
+            elif producer.channel is None and (exit_code := handle.exit_code()) is not None:
+                log.debug("producer %d has left", producer.index)
+                self._observer.exited(producer.index, handle.pid, exit_code, expected=True)
+                producer.left(now)
+            elif now >= ends_by:
+                log.warning("producer %d does not end: kill", producer.index)
+                producer.ends_by = math.inf
+                handle.kill()
+                if producer.channel is not None:
+                    self._communicator.close(producer.channel)
+                    self._forget_channel(producer, producer.channel)
+
+    def replace_dead(self) -> None:
+        """Start processes for those that are wanted and have none, a few at a time. Not called by a run that is ending.
+
+        Raises:
+            ProducerStartError: Several starts in a row came to nothing, and no producer works.
+        """
+        now = self._clock()
+        due = [one for one in self.producers if one.wanted and one.restart_at is not None and now >= one.restart_at]
+        self._more_due = len(due) > _STARTS_A_ROUND
+        for producer in due[:_STARTS_A_ROUND]:
+            try:
+                self._start(producer)
+            except ProducerStartError as error:
+                log.warning("%s; trying again", error)
+                self._failed_starts += 1
+                producer.died(now)
         if self._failed_starts >= MAX_FAILED_STARTS:
-            raise ProducerStartError(
-                f"producer processes end before they are ready ({self._failed_starts} in a row): "
-                "see the log above; every item found so far is kept"
-            )
+            if not any(producer.takes_orders for producer in self.producers):
+                raise ProducerStartError(
+                    f"producer processes end before they are ready ({self._failed_starts} in a row): "
+                    "see the log above; every item found so far is kept"
+                )
+            self._failed_starts = 0  # the run goes on with those that work
 
     def _end_hung(self) -> list[Happening]:
         now = self._clock()
@@ -276,6 +260,8 @@ class Supervisor:
         return happenings
 
     def _hangs(self, producer: Producer, now: float) -> bool:
+        if producer.ends_by is not None:
+            return False  # it has nothing to say any more
         silence = now - producer.last_heard
         if not producer.ready:
             return silence > READY_TIMEOUT_S
@@ -285,7 +271,8 @@ class Supervisor:
         """End all producers: ask, then SIGTERM, then SIGKILL. Never raises; returns within about 2 × `timeout_s`."""
         started = [producer for producer in self.producers if producer.handle is not None]
         for producer in started:
-            self._send(producer, Shutdown())
+            if producer.ends_by is None:
+                self._send(producer, Shutdown())
         self._drain_until_gone(started, timeout_s)
         alive = started
         for step in ("terminate", "kill"):
@@ -327,15 +314,3 @@ def _log_for_child(message: LogLine, prefix: str = "") -> None:
 
 def _gone(producer: Producer) -> bool:
     return producer.handle is None or producer.handle.exit_code() is not None
-
-
-def describe_exit(exit_code: int | None) -> str:
-    """An exit code in words."""
-    if exit_code is None:
-        return "its channel closed"
-    if exit_code >= 0:
-        return f"it ended with exit code {exit_code}"
-    try:
-        return f"it was killed by {signal.Signals(-exit_code).name}"
-    except ValueError:
-        return f"it was killed by signal {-exit_code}"

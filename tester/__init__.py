@@ -7,6 +7,8 @@ For scenarios of your own, in pytest or anywhere::
         await constellation.start_orchestrator(config)
         topic = await Topic.wait_for_topic("test_topic", collector, timeout=30)
         topic.assert_completed().assert_min_attributes(20).assert_no_errors().print_summary()
+
+Web mode is `constellation.start_service()`, and its `client()` starts and steers topics; see `tester.web_client`.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
     from tester.collector import Collector
     from tester.command import NotInstalledError
     from tester.config import ConfigBuilder, ConfigError, OrchestratorConfig
-    from tester.constellation import Service, ServiceConstellation
+    from tester.constellation import Service, ServiceConstellation, WebService
     from tester.fake_provider import FakeProvider
     from tester.topic import Topic
     from tester.trace import Span, Spans, Trace
+    from tester.web_client import RefusedError, WebClient
 
 __all__ = [
     "CheckError",
@@ -31,12 +34,15 @@ __all__ = [
     "FakeProvider",
     "NotInstalledError",
     "OrchestratorConfig",
+    "RefusedError",
     "Service",
     "ServiceConstellation",
     "Span",
     "Spans",
     "Topic",
     "Trace",
+    "WebClient",
+    "WebService",
 ]
 
 _HOMES = {
@@ -47,12 +53,15 @@ _HOMES = {
     "FakeProvider": "tester.fake_provider",
     "NotInstalledError": "tester.command",
     "OrchestratorConfig": "tester.config",
+    "RefusedError": "tester.web_client",
     "Service": "tester.constellation",
     "ServiceConstellation": "tester.constellation",
     "Span": "tester.trace",
     "Spans": "tester.trace",
     "Topic": "tester.topic",
     "Trace": "tester.trace",
+    "WebClient": "tester.web_client",
+    "WebService": "tester.constellation",
 }
 
 

@@ -29,6 +29,8 @@ _PASSED_ON = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _SOURCES = Path(__file__).parents[1]
 CLOSE_S = 5.0
 """Seconds after the command's exit in which all its children must have closed its output."""
+PAGE_ADDRESS = r"the page is at (http://\S+)"
+"""What the service of web mode says on stdout as soon as it takes requests."""
 _TRACE_PARENT = "TRACEPARENT"
 _TRACE_ENDPOINT = "ORCHESTRATOR_TRACE_EP"
 _EXPORT_DELAY = "OTEL_BSP_SCHEDULE_DELAY"

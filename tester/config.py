@@ -22,10 +22,10 @@ class OrchestratorConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How an `orchestrator` is started. Made by `OrchestratorConfig.builder()`; see `ConfigBuilder` for the fields.
 
     None means "not given": the orchestrator's own default holds, except for the provider, which is the simulated
-    model at full speed, so that nothing costs money by accident.
+    model at full speed, so that nothing costs money by accident. Without a topic it is the service of web mode.
     """
 
-    topic: str
+    topic: str | None
     producers: int | None = None
     concurrency: int | None = None
     iterations: int | None = None
@@ -45,6 +45,9 @@ class OrchestratorConfig(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_s: float | None = None
     read_timeout_s: float | None = None
     log_level: str | None = None
+    host: str | None = None
+    port: int | None = None
+    allowed_hosts: str | None = None
     fresh: bool = False
     json: bool = False
     quiet: bool = False
@@ -76,6 +79,9 @@ class OrchestratorConfig(msgspec.Struct, frozen=True, kw_only=True):
             "--connect-timeout": _decimal(self.connect_timeout_s),
             "--read-timeout": _decimal(self.read_timeout_s),
             "--log-level": self.log_level,
+            "--host": self.host,
+            "--port": self.port,
+            "--allowed-hosts": self.allowed_hosts,
         }
         pairs = [(flag, str(value)) for flag, value in values.items() if value is not None]
         pairs += [("--provider-option", f"{name}={value}") for name, value in self.provider_options]
@@ -104,7 +110,7 @@ class ConfigBuilder:
         return self
 
     def topic(self, text: str) -> Self:
-        """What to explore; the only thing that must be said."""
+        """What to explore; the only thing that must be said of a run, and may not be said of a service."""
         return self._set("topic", text)
 
     def producers(self, count: int) -> Self:
@@ -185,6 +191,18 @@ class ConfigBuilder:
         """`trace`, `debug`, `info`, `warn` or `error`."""
         return self._set("log_level", level)
 
+    def host(self, address: str) -> Self:
+        """Where a service listens; this machine only if it is not said."""
+        return self._set("host", address)
+
+    def port(self, number: int) -> Self:
+        """Where a service listens; any port that is free if it is not said."""
+        return self._set("port", number)
+
+    def allowed_hosts(self, names: str) -> Self:
+        """Further names under which a service may be called, separated by commas."""
+        return self._set("allowed_hosts", names)
+
     def fresh(self, wanted: bool = True) -> Self:
         """Start anew; an earlier run in the folder is moved aside."""
         return self._set("fresh", wanted)
@@ -203,13 +221,29 @@ class ConfigBuilder:
         return self
 
     def build(self) -> OrchestratorConfig:
-        """The configuration; the builder may go on being used.
+        """The configuration of a run; the builder may go on being used.
 
         Raises:
             ConfigError: Something that was said cannot be.
         """
-        values = {name: value for name, value in self._values.items() if value is not None}
-        checks.check(values)
+        values = self._given()
+        checks.check_run(values)
+        return self._built(values)
+
+    def build_service(self) -> OrchestratorConfig:
+        """The configuration of web mode, where what is said of runs holds for every topic that is started without it.
+
+        Raises:
+            ConfigError: Something that was said cannot be, or is for a run only.
+        """
+        values = {"port": 0, **self._given()}
+        checks.check_service(values)
+        return self._built({"topic": None, **values})
+
+    def _given(self) -> dict[str, Any]:
+        return {name: value for name, value in self._values.items() if value is not None}
+
+    def _built(self, values: dict[str, Any]) -> OrchestratorConfig:
         options = {checks.option_name(name): checks.json_or_text(value) for name, value in self._options.items()}
         if _FREE_PROVIDER in _vendors(values.get("provider", _FREE_PROVIDER)):
             options.setdefault(_SPEED, "0")

@@ -20,19 +20,40 @@ _OPTION_NAME = re.compile(r"[a-z]+\.[A-Za-z_][A-Za-z0-9_.]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _IDENTITIES = ("exact", "normalized", "aggressive")
 _FILTERS = ("rbloom", "pybloom")
+_OF_A_SERVICE = ("host", "port", "allowed_hosts")
+_OF_A_RUN = ("topic", "fresh", "json", "quiet")
 
 
 class ConfigError(ValueError):
     """A configuration that the orchestrator would refuse; the message is one line."""
 
 
-def check(values: dict[str, Any]) -> None:
-    """Fields by name, those only that were said: topic, texts, numbers, words, switches."""
+def check_run(values: dict[str, Any]) -> None:
+    """Fields of a run by name, those only that were said: topic, texts, numbers, words, switches."""
     if "topic" not in values:
         raise ConfigError('there is no topic: say .topic("Paris attractions")')
     text("topic", values["topic"])
     if len(values["topic"]) > _MAX_TOPIC_CHARACTERS:
         raise ConfigError(f"topic is too long: {len(values['topic'])} characters, at most {_MAX_TOPIC_CHARACTERS}")
+    for name in _OF_A_SERVICE:
+        if name in values:
+            raise ConfigError(f"{name} is a service's: say .build_service() without a topic")
+    _check(values)
+
+
+def check_service(values: dict[str, Any]) -> None:
+    """The same of web mode, which has no topic of its own."""
+    for name in _OF_A_RUN:
+        if values.get(name):
+            raise ConfigError(f"{name} is a run's: a service is told so when a topic is started")
+    for name in ("host", "allowed_hosts"):
+        if name in values:
+            text(name, values[name])
+    _whole(values, "port", 0, 65535)
+    _check(values)
+
+
+def _check(values: dict[str, Any]) -> None:
     for name in ("provider", "output"):
         if name in values:
             text(name, os.fspath(values[name]) if isinstance(values[name], Path) else values[name])

@@ -12,17 +12,32 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from tester.checks import CheckError
-from tester.command import CLOSE_S, Command, Ended, clean_environment, command_line, traced_environment
-from tester.config import OrchestratorConfig
+from tester.command import (
+    CLOSE_S,
+    PAGE_ADDRESS,
+    Command,
+    Ended,
+    clean_environment,
+    command_line,
+    traced_environment,
+)
+from tester.config import ConfigError, OrchestratorConfig
 from tester.process_table import kill_marked, marked
 from tester.reaper import Reaper
 
+if TYPE_CHECKING:
+    from tester.web_client import WebClient
+
+_START_S = 30.0
 _STOP_S = 5.0
+_SERVICE_STOP_S = 20.0
+"""What `scripts/stop.sh` gives a service, too."""
 _SHOWN_CHARACTERS = 1500
 _SHOWN_LINES = 3
+_S = TypeVar("_S", bound="Service")
 
 
 class Service:
@@ -125,6 +140,44 @@ class Service:
         return condition()
 
 
+class WebService(Service):
+    """The service of web mode, with its web server and its topics' processes.
+
+    Args:
+        name: See `Service`.
+        command: See `Service`.
+        config: See `Service`.
+
+    Attributes:
+        address: Where its page and its API are, such as `http://localhost:8080`.
+    """
+
+    address = ""
+
+    async def ready(self, timeout_s: float) -> Self:
+        """Wait until it takes requests.
+
+        Raises:
+            CheckError: It ended, or the time is over, before that.
+        """
+        self.address = (await self.wait_for_output(PAGE_ADDRESS, timeout_s, stream="stdout")).group(1)
+        return self
+
+    def client(self, token: str = "") -> WebClient:
+        """A client whose requests belong to the service's trace."""
+        from tester.web_client import WebClient  # its HTTP client takes as long to import as all the rest
+
+        return WebClient(self.address, self.trace_id, token=token)
+
+    async def stop(self, timeout_s: float = _SERVICE_STOP_S) -> Ended:
+        """Ask it to end (SIGTERM), which ends all its topics at once, and wait for that.
+
+        Raises:
+            CheckError: See `ended`.
+        """
+        return await super().stop(timeout_s)
+
+
 class ServiceConstellation:
     """Owns every process that is started through it; an async context manager, at whose end none of them is left.
 
@@ -192,6 +245,27 @@ class ServiceConstellation:
         Raises:
             NotInstalledError: There is no such command.
         """
+        return self._start(Service, config)
+
+    async def start_service(
+        self, config: OrchestratorConfig | None = None, timeout_s: float = _START_S
+    ) -> WebService:
+        """Start web mode, and wait until it takes requests.
+
+        Args:
+            config: As `ConfigBuilder.build_service` makes it; None: nothing is said, on any port that is free.
+            timeout_s: Seconds that it may take.
+
+        Raises:
+            CheckError: It ended, or the time is over, before that.
+            NotInstalledError: There is no such command.
+        """
+        config = OrchestratorConfig.builder().build_service() if config is None else config
+        if config.topic is not None:
+            raise ConfigError("a service has no topic: say .build_service()")
+        return await self._start(WebService, config).ready(timeout_s)
+
+    def _start(self, kind: type[_S], config: OrchestratorConfig) -> _S:
         if self._reaper is None or self._temporary is None:
             raise RuntimeError("a ServiceConstellation is used with `async with`")
         name = f"orchestrator-{len(self.services) + 1}"
@@ -204,7 +278,7 @@ class ServiceConstellation:
         environment = clean_environment(self.folder, self._marker, variables)
         program = command_line()
         command = Command([*program, *config.arguments()], self.folder, environment, name=name, logs=self.folder)
-        service = Service(name, command, config)
+        service = kind(name, command, config)
         self.services.append(service)
         return service
 

@@ -19,6 +19,7 @@ from tester.trace.completeness import assert_complete, is_complete
 from tester.trace.conservation import assert_conserved
 from tester.trace.render import explain
 from tester.trace.span import Span
+from tester.trace.topics import part_of
 from tester.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Topic(msgspec.Struct, frozen=True):
 
     Attributes:
         name: The topic.
-        trace: All spans of the run.
+        trace: All spans of the run; in web mode those of its topic process and its producers, see `part_of`.
         attributes: The lines of its attributes.txt, those of earlier runs included.
         file: That file; None if the run wrote none.
     """
@@ -67,7 +68,7 @@ class Topic(msgspec.Struct, frozen=True):
             trace_id: Of the run that is meant, where there are several on the topic, such as a `Service`'s; the one
                 that was started last, of those that have ended, if None.
             service: Who has the run: when it has ended, its spans are waited for no longer than a moment, and a
-                failure says how it ended.
+                failure says how it ended. One of web mode goes on after the run.
 
         Raises:
             CheckError: They have not been within the time, or the run's file cannot be read; says what is missing.
@@ -78,7 +79,7 @@ class Topic(msgspec.Struct, frozen=True):
         def complete(spans: tuple[Span, ...]) -> bool:
             runs = [span for span in spans if span.name == names.RUN and span.attributes.get(names.TOPIC) == wanted]
             found[:] = sorted(runs, key=lambda span: span.start_ns)[-1:]
-            return bool(found) and is_complete(span for span in spans if span.trace_id == found[0].trace_id)
+            return bool(found) and is_complete(_part(spans, found[0]))
 
         if service is not None:
             trace_id = trace_id or service.trace_id
@@ -87,7 +88,7 @@ class Topic(msgspec.Struct, frozen=True):
             raise CheckError(f"no run on {printable(wanted)!r} in the trace of {service.last_words()}")
         if not found:
             _fail_without_a_run(wanted, collector.store.spans(trace_id), timeout)
-        trace = Trace(collector.store.spans(found[0].trace_id))
+        trace = _part(collector.store.spans(found[0].trace_id), found[0])
         assert_complete(trace)
         file = _file(trace)
         return cls(wanted, trace, tuple(RunFiles(file.parent).lines()) if file else (), file)
@@ -189,6 +190,10 @@ class Topic(msgspec.Struct, frozen=True):
 def _canonical(topic: str) -> str:
     """As the run itself names it: white space does not matter."""
     return " ".join(topic.split())
+
+
+def _part(spans: Iterable[Span], run: Span) -> Trace:
+    return part_of(Trace(span for span in spans if span.trace_id == run.trace_id), run)
 
 
 def _file(trace: Trace) -> Path | None:

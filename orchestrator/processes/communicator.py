@@ -1,7 +1,7 @@
-"""Channels to the producers: one for each, so that a killed producer can never silence another.
+"""Channels to child processes: one for each, so that a killed one can never silence another.
 
-A `Communicator` gives bytes a way; it knows nothing of orders. The real one uses a socket pair for each producer and
-never blocks: a stopped producer holds up neither the others nor the orchestrator. A message that its sender could not
+A `Communicator` gives bytes a way; it knows nothing of orders. The real one uses a socket pair for each child and
+never blocks: a stopped child holds up neither the others nor the orchestrator. A message that its sender could not
 finish is dropped whole.
 """
 
@@ -14,14 +14,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import msgspec
 
 from contract.errors import ChannelError
 from contract.framing import FrameReader, frame
-from contract.messages import FromProducer, ToProducer, decode_from_producer, decode_to_producer, encode
+from contract.messages import Decoder, FromProducer, ToProducer, decode_from_producer, decode_to_producer, encode
 
 _READ_BYTES = 256 * 1024
 _WAKE = -1
+
+In = TypeVar("In")
+Out = TypeVar("Out", bound=msgspec.Struct, contravariant=True)
 
 
 class Closed(NamedTuple):
@@ -36,15 +41,15 @@ class Closed(NamedTuple):
     error: str = ""
 
 
-class Received(NamedTuple):
+class Received(NamedTuple, Generic[In]):
     """One message (or the end) of one channel."""
 
     channel: int
-    message: FromProducer | Closed
+    message: In | Closed
 
 
-class Communicator(Protocol):
-    """Two-way message channels, seen from the orchestrator."""
+class Communicator(Protocol[Out, In]):
+    """Two-way message channels, seen from the orchestrator: it sends `Out` and receives `In`."""
 
     def open(self) -> tuple[int, object]:
         """Make a channel.
@@ -58,12 +63,16 @@ class Communicator(Protocol):
         """The endpoint has been handed over: give up the orchestrator's own copy of it."""
         ...
 
-    def send(self, channel: int, message: ToProducer) -> None:
+    def send(self, channel: int, message: Out) -> None:
         """Queue a message. Never blocks; a closed channel swallows it (its end is reported by `receive`)."""
         ...
 
-    def receive(self, timeout_s: float) -> list[Received]:
+    def receive(self, timeout_s: float) -> list[Received[In]]:
         """Wait until something has come, at most `timeout_s`, and return all of it, in order for each channel."""
+        ...
+
+    def unsent(self, channel: int) -> int:
+        """Bytes of messages that the other end has not taken yet."""
         ...
 
     def wake(self) -> None:
@@ -89,10 +98,15 @@ class _SocketEnd:
         self.outgoing = bytearray()
 
 
-class SocketCommunicator:
-    """`Communicator` over Unix socket pairs."""
+class SocketCommunicator(Generic[Out, In]):
+    """`Communicator` over Unix socket pairs.
 
-    def __init__(self) -> None:
+    Args:
+        decode: Decodes what is received.
+    """
+
+    def __init__(self, decode: Decoder[In]) -> None:
+        self._decode = decode
         self._selector = selectors.DefaultSelector()
         self._ends: dict[int, _SocketEnd] = {}
         self._next = 0
@@ -116,7 +130,7 @@ class SocketCommunicator:
             end.theirs.close()
             end.theirs = None
 
-    def send(self, channel: int, message: ToProducer) -> None:
+    def send(self, channel: int, message: Out) -> None:
         """See `Communicator`."""
         end = self._ends.get(channel)
         if end is None:
@@ -137,9 +151,9 @@ class SocketCommunicator:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if end.outgoing else 0)
         self._selector.modify(end.ours, events, channel)
 
-    def receive(self, timeout_s: float) -> list[Received]:
+    def receive(self, timeout_s: float) -> list[Received[In]]:
         """See `Communicator`. At most `_READ_BYTES` a channel and call, so that no producer starves another."""
-        received: list[Received] = []
+        received: list[Received[In]] = []
         for key, events in self._selector.select(max(0.0, timeout_s)):
             channel: int = key.data
             if channel == _WAKE:
@@ -152,7 +166,7 @@ class SocketCommunicator:
                 received += self._read(channel, end)
         return received
 
-    def _read(self, channel: int, end: _SocketEnd) -> list[Received]:
+    def _read(self, channel: int, end: _SocketEnd) -> list[Received[In]]:
         try:
             data = end.ours.recv(_READ_BYTES)
         except BlockingIOError:
@@ -164,10 +178,15 @@ class SocketCommunicator:
             self.close(channel)
             return [Received(channel, Closed(torn=torn))]
         try:
-            return [Received(channel, decode_from_producer(message)) for message in end.frames.feed(data)]
+            return [Received(channel, self._decode(message)) for message in end.frames.feed(data)]
         except ChannelError as error:
             self.close(channel)
             return [Received(channel, Closed(error=str(error)))]
+
+    def unsent(self, channel: int) -> int:
+        """See `Communicator`."""
+        end = self._ends.get(channel)
+        return 0 if end is None else len(end.outgoing)
 
     def wake(self) -> None:
         """See `Communicator`."""
@@ -234,11 +253,20 @@ class MemoryEndpoint:
         self._deliver(Closed(torn=torn))
 
 
+ProducerChannels = Communicator[ToProducer, FromProducer]
+"""What a supervisor speaks through."""
+
+
+def producer_channels() -> SocketCommunicator[ToProducer, FromProducer]:
+    """Socket pairs to producers."""
+    return SocketCommunicator(decode_from_producer)
+
+
 class MemoryCommunicator:
-    """`Communicator` within one process, for tests and for producers in threads."""
+    """`ProducerChannels` within one process, for tests and for producers in threads."""
 
     def __init__(self) -> None:
-        self._received: deque[Received] = deque()
+        self._received: deque[Received[FromProducer]] = deque()
         self._changed = threading.Condition()
         self._woken = False
         self._endpoints: dict[int, MemoryEndpoint] = {}
@@ -267,7 +295,7 @@ class MemoryCommunicator:
         if endpoint is not None:
             endpoint.push(encode(message))
 
-    def receive(self, timeout_s: float) -> list[Received]:
+    def receive(self, timeout_s: float) -> list[Received[FromProducer]]:
         """See `Communicator`."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
@@ -282,6 +310,10 @@ class MemoryCommunicator:
             if isinstance(entry.message, Closed):
                 self.close(entry.channel)
         return received
+
+    def unsent(self, channel: int) -> int:
+        """See `Communicator`; the endpoint takes everything at once."""
+        return 0
 
     def wake(self) -> None:
         """See `Communicator`."""

@@ -132,7 +132,7 @@ class ForkServerProcessManager:
             try:
                 # Started first and by itself: it unblocks SIGINT in this process when it starts.
                 multiprocessing.resource_tracker.ensure_running()
-                with _terminal_signals_blocked():
+                with terminal_signals_blocked():
                     multiprocessing.forkserver.ensure_running()
             except OSError as error:
                 hint = "; TMPDIR is too long a path, set a shorter one" if "AF_UNIX" in str(error) else ""
@@ -143,7 +143,7 @@ class ForkServerProcessManager:
         process = self._context.Process(target=self._target, args=(endpoint,), name=name, daemon=True)
         try:
             # Hidden here too: a fork server that has died is started anew by this.
-            with _terminal_signals_blocked(), _blank_main(), without_variables(self._hidden):
+            with terminal_signals_blocked(), _blank_main(), without_variables(self._hidden):
                 process.start()
         except (OSError, EOFError) as error:
             raise ProducerStartError(f"cannot start {name}: {error or type(error).__name__}") from error
@@ -162,7 +162,7 @@ class ForkServerProcessManager:
 
 
 @contextmanager
-def _terminal_signals_blocked() -> Iterator[None]:
+def terminal_signals_blocked() -> Iterator[None]:
     """Let processes started here inherit a mask in which Ctrl-C and a closed terminal do not reach them.
 
     The terminal signals its whole process group; the orchestrator alone decides what that means for the others.
@@ -187,6 +187,14 @@ def _blank_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = real
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL` for 9."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
 
 
 @contextmanager

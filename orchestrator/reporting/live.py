@@ -16,11 +16,13 @@ from rich.text import Text
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import count, log, log_event, money, plural, recovery_lines, span, summary_lines
+from orchestrator.reporting.base import log, log_event, summary_lines
 from orchestrator.settings import Settings
+from orchestrator.words import count, money, plural, recovery_lines, span
 from telemetry.logs import set_up_logging, trace_suffix
 
 if TYPE_CHECKING:
+    from orchestrator.routing import ProviderState
     from orchestrator.run import Run
 
 _EVERY_S = 0.25
@@ -101,7 +103,7 @@ class LiveReporter:
     # --- the picture ---------------------------------------------------------------------------------------
 
     def _picture(self, run: Run) -> RenderableType:
-        state = "running, Ctrl-C to finish"
+        state = f"{'paused' if run.paused else 'running'}, Ctrl-C to finish"
         if run.stop_reason is not None:
             state = f"finishing {plural(len(run.desk.open), 'open response')}; Ctrl-C again ends at once"
         body: list[RenderableType] = [self._figures(run), Text("")]
@@ -140,16 +142,9 @@ class LiveReporter:
             table.add_column(name, justify="right" if name != "state" else "left", no_wrap=True)
         for name, figures in run.stats.providers.items():
             state = run.router.states[name]
-            words = (
-                Text("off", style="red")
-                if state.disabled is not None
-                else Text("waiting", style="yellow")
-                if state.paused_until > time.monotonic()
-                else Text("ok", style="green")
-            )
             table.add_row(
                 Text(name),
-                words,
+                _health(state, run.stats.clock()),
                 count(state.in_flight),
                 count(figures.calls),
                 count(figures.new),
@@ -164,11 +159,12 @@ class LiveReporter:
         table.add_column("producer", ratio=2, no_wrap=True)
         for name in ("state", "open", "calls", "new", "known"):
             table.add_column(name, justify="right" if name != "state" else "left", no_wrap=True)
-        producers = run.supervisor.producers
+        producers = [one for one in run.supervisor.producers if one.wanted or one.handle is not None]
         rows = max(1, min(_MOST_PRODUCER_ROWS, self._console.height - _OTHER_ROWS))
         for producer in producers[:rows]:
             figures = run.stats.producers[producer.index]
             state = "starting" if not producer.ready else "asking" if producer.open_orders else "idle"
+            state = "leaving" if producer.leaving else state
             restarts = f" (replaced {producer.restarts}×)" if producer.restarts else ""
             table.add_row(
                 Text(f"{producer.index} · pid {producer.pid or '–'}{restarts}"),
@@ -190,6 +186,15 @@ class LiveReporter:
         text.append(" · ".join(reversed(latest)), style="none")
         text.truncate(max(20, (self._console.width - 6) * 3), overflow="ellipsis")
         return text
+
+
+def _health(state: ProviderState, now: float) -> Text:
+    """Whether a provider is asked now."""
+    if state.disabled is not None:
+        return Text("off", style="red")
+    if not state.weight:
+        return Text("unused", style="dim")
+    return Text("waiting", style="yellow") if state.paused_until > now else Text("ok", style="green")
 
 
 def _calls(run: Run) -> str:

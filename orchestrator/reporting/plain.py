@@ -13,17 +13,9 @@ import msgspec
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import (
-    SafeFormatter,
-    count,
-    log,
-    log_event,
-    money,
-    plural,
-    recovery_lines,
-    summary_lines,
-)
+from orchestrator.reporting.base import SafeFormatter, log, log_event, summary_lines
 from orchestrator.settings import Settings
+from orchestrator.words import count, money, plural, recovery_lines
 from telemetry.logs import ErrorStreamHandler, set_up_logging
 
 if TYPE_CHECKING:

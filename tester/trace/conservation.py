@@ -2,7 +2,7 @@
 
 Items are neither lost nor made up between processes: parsed = sent = received (or late) and received = new + duplicate
 + held + blank; the new ones are those written, the root's, the lines of attributes.txt and the rows of run.db. What a
-killed process had in hand is excused, and nothing else.
+killed process had in hand is excused, and nothing else. In web mode all of it holds for each topic's run by itself.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tester.trace.lifecycle import child_pid, killed_pids, orchestrator_killed
 from tester.trace.render import explain, label
 from tester.trace.select import Spans
 from tester.trace.span import Span
+from tester.trace.topics import in_web_mode, topic_runs
 from tester.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def assert_conserved(
     """Assert that everything adds up.
 
     Args:
-        trace: The run's.
+        trace: A run's, a service's, or the `TopicRun.trace` of one run of a service; its `killed` belongs to it.
         lines: Lines that the run added to attributes.txt; None if that is not known.
         rows: Items that the run added to run.db; None if that is not known.
         served: The fake provider's ledger of this run's requests (`Served.entries()`), or None if it had another
@@ -114,12 +115,25 @@ def assert_conserved(
 
     Raises:
         CheckError: All laws that are broken, and the spans that break the first.
+        ValueError: Lines or rows are given, but the trace is of a service: they are those of one `TopicRun`'s trace.
     """
-    laws = _Laws(trace, killed_pids(trace, killed), orchestrator_killed=orchestrator_killed(trace, killed))
-    breaches = [*laws.orders(), *laws.batches(), *laws.fates(), *laws.files(lines, rows)]
+    dead = killed_pids(trace, killed)
+    whole = _Laws(trace, dead, orchestrator_killed=orchestrator_killed(trace, killed))
+    parts = [whole]
+    if in_web_mode(trace):
+        if not (lines is None and rows is None):
+            raise ValueError("lines and rows are those of one run: take its part of the trace, see topic_runs")
+        parts = [
+            _Laws(run.trace, dead, orchestrator_killed=bool(run.killed)) for run in topic_runs(trace, killed)
+        ]
+    breaches = [
+        breach
+        for laws in parts
+        for breach in (*laws.orders(), *laws.batches(), *laws.fates(), *laws.files(lines, rows))
+    ]
     if served is not None:
-        breaches += [*laws.tokens(served), *laws.requests(served)]
-    breaches += laws.totals()
+        breaches += [*whole.tokens(served), *whole.requests(served)]
+    breaches += [breach for laws in parts for breach in laws.totals()]
     if breaches:
         first, *others = breaches
         raise explain(
@@ -156,6 +170,14 @@ class _Breach(NamedTuple):
 
 
 class _Laws:
+    """Of one run; those of tokens and requests also of several.
+
+    Args:
+        trace: Its spans.
+        dead: Process ids of those that a signal ended.
+        orchestrator_killed: Whether the process that led the run is among them.
+    """
+
     def __init__(self, trace: Trace, dead: frozenset[int], *, orchestrator_killed: bool) -> None:
         self._trace = trace
         self._dead = dead

@@ -10,6 +10,9 @@ from tester.trace.select import Spans
 from tester.trace.span import Span
 from tester.trace.trace import Trace
 
+_EXITS = (names.PRODUCER_EXITED, names.TOPIC_EXITED, names.WEB_SERVER_EXITED)
+"""Spans that tell of a child's end; each links to the span of its start."""
+
 
 def producers_started(trace: Trace, number: int) -> Spans:
     """Assert in how many places producers were started; one that replaced another stands in the other's place.
@@ -103,13 +106,13 @@ def no_leaked_pids(trace: Trace, alive: Collection[int]) -> None:
 
 
 def killed_pids(trace: Trace, killed: Collection[int] = ()) -> frozenset[int]:
-    """Process ids of those that a signal ended: `producer exited` tells them.
+    """Process ids of those that a signal ended: `producer exited`, `topic exited` and `webserver exited` tell them.
 
     Args:
-        trace: The run's.
+        trace: The run's, or a service's.
         killed: Others that are known to have been killed, such as the orchestrator.
     """
-    exits = (span for span in trace.named(names.PRODUCER_EXITED) if span.attributes.get(names.EXIT_SIGNAL))
+    exits = (span for name in _EXITS for span in trace.named(name) if span.attributes.get(names.EXIT_SIGNAL))
     return frozenset(killed) | {pid for span in exits if (pid := child_pid(span))}
 
 
@@ -121,7 +124,7 @@ def orchestrator_killed(trace: Trace, killed: Collection[int]) -> bool:
 
 
 def child_pid(span: Span) -> int:
-    """The process id of the producer that one of the orchestrator's spans is about, or 0."""
+    """The process id of the child that one of its parent's spans is about, or 0."""
     pid = span.attributes.get(names.CHILD_PID)
     return pid if isinstance(pid, int) else 0
 

@@ -33,6 +33,7 @@ _SENTENCE_CHARACTERS = 1000
 
 _TELLING = {
     names.TOPIC: "app.",
+    names.TOPIC_ID: "app.",
     names.PROCESS_ROLE: "app.",
     names.PRODUCER_INDEX: "app.producer.",
     names.PRODUCER_GENERATION: "app.producer.",
@@ -226,7 +227,7 @@ class _Tree:
         if len(span.links) > _LINKS_SHOWN:
             links.append(f"and {len(span.links) - _LINKS_SHOWN} more")
         notes = [f"→ {', '.join(links)}"] if links else []
-        if span.parent_id and self._trace.parent(span) is None and span.name != names.RUN:
+        if span.parent_id and self._trace.parent(span) is None and not span.may_have_a_caller:
             notes.append(f"(parent {short(span.parent_id)} was not received)")
         description = _description(span, notes)
         return _clipped(f"{mark}{_times(span, self._origin_ns)}  {_indentation(level)}{description}")

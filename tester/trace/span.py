@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from contract import spans as names
+
 Value = str | bool | int | float | list["Value"] | dict[str, "Value"] | None
 Kind = Literal["unspecified", "internal", "server", "client", "producer", "consumer"]
 Status = Literal["unset", "ok", "error"]
@@ -82,6 +84,11 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     def duration_s(self) -> float:
         """Its length in seconds."""
         return (self.end_ns - self.start_ns) / 1e9
+
+    @property
+    def may_have_a_caller(self) -> bool:
+        """Whether its parent may be a span of somebody who called one of our processes, which nobody receives."""
+        return self.name in (names.RUN, names.SERVICE) or self.kind == "server"
 
     def number(self, name: str) -> float:
         """A numeric attribute; 0 where it is missing or is no number."""

@@ -50,15 +50,16 @@ class Trace:
 
     @property
     def root(self) -> Span:
-        """The one `orchestrator run`.
+        """The one `orchestrator service`, or where there is none the one `orchestrator run`.
 
         Raises:
             CheckError: There is none, or more than one.
         """
-        runs = self.named(names.RUN)
-        if len(runs) != 1:
-            raise explain(self, f"the trace has one root, {names.RUN!r}", "1", str(len(runs)), runs)
-        return runs[0]
+        name = names.SERVICE if self.named(names.SERVICE) else names.RUN
+        roots = self.named(name)
+        if len(roots) != 1:
+            raise explain(self, f"the trace has one root, {name!r}", "1", str(len(roots)), roots)
+        return roots[0]
 
     @property
     def instances(self) -> Mapping[str, tuple[Span, ...]]:

@@ -7,14 +7,24 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from contract.framing import FrameReader, frame
-from contract.messages import Cancel, Item, ItemBatch, Order, Ready, ToProducer, decode_to_producer, encode
+from contract.messages import (
+    Cancel,
+    FromProducer,
+    Item,
+    ItemBatch,
+    Order,
+    Ready,
+    ToProducer,
+    decode_to_producer,
+    encode,
+)
 from orchestrator.processes.communicator import (
     Closed,
-    Communicator,
     MemoryCommunicator,
     MemoryEndpoint,
+    ProducerChannels,
     Received,
-    SocketCommunicator,
+    producer_channels,
 )
 
 _WAIT_S = 10.0
@@ -54,24 +64,24 @@ class Child:
         self._endpoint.close()
 
 
-@pytest.fixture(params=[SocketCommunicator, MemoryCommunicator])
-def communicator(request: pytest.FixtureRequest) -> Iterator[Communicator]:
+@pytest.fixture(params=[producer_channels, MemoryCommunicator])
+def communicator(request: pytest.FixtureRequest) -> Iterator[ProducerChannels]:
     """Each implementation in turn."""
-    make: Callable[[], Communicator] = request.param
+    make: Callable[[], ProducerChannels] = request.param
     made = make()
     yield made
     made.close_all()
 
 
-def _open(communicator: Communicator) -> tuple[int, Child]:
+def _open(communicator: ProducerChannels) -> tuple[int, Child]:
     channel, endpoint = communicator.open()
     child = Child(endpoint)
     communicator.started(channel)
     return channel, child
 
 
-def _receive(communicator: Communicator, count: int) -> list[Received]:
-    received: list[Received] = []
+def _receive(communicator: ProducerChannels, count: int) -> list[Received[FromProducer]]:
+    received: list[Received[FromProducer]] = []
     while len(received) < count:
         news = communicator.receive(_WAIT_S)
         assert news, "nothing came"
@@ -83,7 +93,7 @@ def _batch(number: int) -> ItemBatch:
     return ItemBatch(number, 0, (Item(f"item {number}", "é"),))
 
 
-def test_messages_go_both_ways_in_order(communicator: Communicator) -> None:
+def test_messages_go_both_ways_in_order(communicator: ProducerChannels) -> None:
     """What is sent arrives, in order, on its own channel."""
     channel, child = _open(communicator)
     other, sibling = _open(communicator)
@@ -97,7 +107,7 @@ def test_messages_go_both_ways_in_order(communicator: Communicator) -> None:
     assert child.receive() == Cancel(7)
 
 
-def test_a_dead_child_is_heard_after_its_last_words(communicator: Communicator) -> None:
+def test_a_dead_child_is_heard_after_its_last_words(communicator: ProducerChannels) -> None:
     """Everything that was sent before the death is received before the end of the channel."""
     channel, child = _open(communicator)
     child.send(_batch(1))
@@ -106,7 +116,7 @@ def test_a_dead_child_is_heard_after_its_last_words(communicator: Communicator) 
     communicator.send(channel, Cancel(1))  # swallowed
 
 
-def test_a_silent_sibling_holds_up_nobody(communicator: Communicator) -> None:
+def test_a_silent_sibling_holds_up_nobody(communicator: ProducerChannels) -> None:
     """A child that reads nothing, however much is sent to it, blocks neither us nor the others."""
     deaf, deaf_child = _open(communicator)
     channel, child = _open(communicator)
@@ -122,7 +132,7 @@ def test_a_silent_sibling_holds_up_nobody(communicator: Communicator) -> None:
     assert not reading.is_alive()
 
 
-def test_wake_ends_the_waiting(communicator: Communicator) -> None:
+def test_wake_ends_the_waiting(communicator: ProducerChannels) -> None:
     """A wake from another thread lets a waiting receive return with nothing."""
     timer = threading.Thread(target=communicator.wake)
     timer.start()
@@ -130,7 +140,7 @@ def test_wake_ends_the_waiting(communicator: Communicator) -> None:
     timer.join()
 
 
-def test_closing_tells_the_child(communicator: Communicator) -> None:
+def test_closing_tells_the_child(communicator: ProducerChannels) -> None:
     """A producer whose channel is closed sees the end: so it dies with the orchestrator."""
     channel, child = _open(communicator)
     communicator.close(channel)
@@ -139,7 +149,7 @@ def test_closing_tells_the_child(communicator: Communicator) -> None:
 
 def test_a_torn_message_is_dropped_whole() -> None:
     """A child killed within a message leaves no part of it."""
-    communicator = SocketCommunicator()
+    communicator = producer_channels()
     channel, endpoint = communicator.open()
     child = endpoint.dup()
     communicator.started(channel)
@@ -153,7 +163,7 @@ def test_a_torn_message_is_dropped_whole() -> None:
 @pytest.mark.parametrize("data", [frame(b"\xc1garbage"), b"\xff\xff\xff\xff"])
 def test_garbage_closes_the_channel_with_a_reason(data: bytes) -> None:
     """Bytes that are no message of ours end that channel, with an error in words, and no other."""
-    communicator = SocketCommunicator()
+    communicator = producer_channels()
     channel, endpoint = communicator.open()
     child = endpoint.dup()
     communicator.started(channel)

@@ -14,12 +14,16 @@ def _order(order_id: int) -> Order:
     return Order(order_id, 0, "test:x", "topic", 60, 1000)
 
 
-@given(st.floats(0.001, 1.0), st.lists(st.floats(0, 1), max_size=50))
-def test_the_limit_holds_whatever_comes_back(limit: float, shares: list[float]) -> None:
-    """As no call costs more than its worst case, the limit is never exceeded."""
-    budget = Budget(limit)
+@given(st.floats(0.001, 1.0), st.lists(st.floats(0, 1), max_size=50), st.integers(0, 60))
+def test_the_limit_holds_whatever_comes_back(limit: float, shares: list[float], later: int) -> None:
+    """As no call costs more than its worst case, the limit is never exceeded; one that comes later stops all orders."""
+    budget = Budget(None if later else limit)
     open_orders: list[int] = []
+    at_most = limit
     for order_id, part in enumerate(shares):
+        if order_id == later:
+            budget.limit_usd = limit
+            at_most = max(limit, budget.spent_usd + len(open_orders) * worst_case_usd(_order(0), _PRICE))
         order = _order(order_id)
         if budget.affords(order, _PRICE):
             budget.reserve(order, _PRICE)
@@ -28,12 +32,34 @@ def test_the_limit_holds_whatever_comes_back(limit: float, shares: list[float]) 
             budget.settle(open_orders.pop(0), worst_case_usd(order, _PRICE) * part)
     for order_id in open_orders:
         budget.settle(order_id, worst_case_usd(_order(order_id), _PRICE))
-    assert budget.spent_usd <= limit + 1e-9
+    if budget.limit_usd is not None:
+        assert budget.spent_usd <= at_most + 1e-9
 
 
 def test_without_a_limit_everything_is_afforded() -> None:
-    """No limit, no bookkeeping."""
+    """Whatever it costs, and where nobody knows what."""
     assert Budget(None).affords(_order(1), None)
+    assert Budget(None).affords(_order(1), FlatPrice(1e9, 1e9))
+
+
+def test_a_limit_may_come_later_and_change() -> None:
+    """What was put aside while there was none counts; one below what is spent is exceeded, one at it is not."""
+    worst = worst_case_usd(_order(1), _PRICE)
+    budget = Budget(None)
+    budget.reserve(_order(1), _PRICE)
+    budget.limit_usd = worst * 1.5
+    assert not budget.affords(_order(2), _PRICE)
+    budget.limit_usd = worst * 2
+    assert budget.affords(_order(2), _PRICE)
+    budget.settle(1, None, certain=False)
+    assert budget.spent_usd == worst
+    assert not budget.exceeded
+    budget.limit_usd = worst
+    assert not budget.exceeded
+    budget.limit_usd = worst * 0.99
+    assert budget.exceeded
+    budget.limit_usd = None
+    assert not budget.exceeded
 
 
 def test_an_unknown_price_is_never_afforded_under_a_limit() -> None:

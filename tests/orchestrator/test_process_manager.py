@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ProducerStartError
-from orchestrator.processes.communicator import Closed, SocketCommunicator
+from orchestrator.processes.communicator import Closed, producer_channels
 from orchestrator.processes.process_manager import ForkServerProcessManager, ProcessHandle, SpawnTarget
 
 _WAIT_S = 20.0
@@ -65,7 +65,7 @@ def test_a_killed_child_is_told_by_its_exit_code(manager: ForkServerProcessManag
 
 def test_a_sibling_does_not_hold_a_dead_childs_channel(manager: ForkServerProcessManager) -> None:
     """A child started later has no copy of an earlier one's channel: its death is seen at once."""
-    communicator = SocketCommunicator()
+    communicator = producer_channels()
     first, endpoint = communicator.open()
     victim = manager.start("victim", endpoint)
     communicator.started(first)

@@ -3,6 +3,8 @@
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contract.errors import ErrorKind
 from contract.messages import ProviderSetup
@@ -35,6 +37,70 @@ def test_weights_are_kept_and_spread_evenly() -> None:
         order.append(state.spec.setup.model)
     assert Counter(order) == {"a": 30, "b": 10}
     assert "bb" not in "".join(order)
+
+
+def _served(router: Router, count: int) -> Counter[str]:
+    states = [router.choose(router.available()) for _ in range(count)]
+    return Counter(state.spec.setup.model for state in states if state is not None)
+
+
+def test_weights_change_while_orders_are_in_flight() -> None:
+    """From the change on the new weights hold, nothing is made good; what is in flight stays counted."""
+    router = Router([spec("a", 1), spec("b", 1)], Clock())
+    router.states["test:a"].in_flight = 3
+    assert _served(router, 41) == {"a": 21, "b": 20}
+    router.reweigh({"test:b": 99.0})
+    assert _served(router, 100) == {"a": 1, "b": 99}
+    assert router.states["test:a"].in_flight == 3
+
+
+def test_weight_zero_gets_nothing() -> None:
+    """Neither an order nor a wait for its pause; with no other left nobody is, for this stated reason."""
+    clock = Clock()
+    router = Router([spec("a"), spec("b")], clock)
+    router.states["test:a"].on_failure(ErrorKind.RATE_LIMITED, "429", 7.0, clock.now)
+    router.reweigh({"test:a": 0.0})
+    clock.now += 7.0
+    assert _served(router, 4) == {"b": 4}
+    router.states["test:b"].paused_until = clock.now + 5.0
+    router.states["test:a"].paused_until = clock.now + 1.0
+    assert router.next_change_s() == pytest.approx(5.0)
+    clock.now += 1.0
+    assert router.available() == []
+    assert not router.exhausted
+    router.states["test:b"].disabled = "the key is wrong"
+    assert router.exhausted
+    assert router.why_none() == "test:a: its weight is 0; test:b: the key is wrong"
+
+
+@given(st.lists(st.floats(0, 1.7e308), min_size=2, max_size=4).filter(any))
+def test_any_weights_are_shared_out(weights: list[float]) -> None:
+    """No sum of them overflows; over many orders each provider gets its part."""
+    router = Router([spec(str(index)) for index in range(len(weights))], Clock())
+    router.reweigh({f"test:{index}": weight for index, weight in enumerate(weights)})
+    served = _served(router, 200)
+    largest = max(weights)
+    whole = sum(weight / largest for weight in weights)
+    for index, weight in enumerate(weights):
+        assert abs(served[str(index)] - 200 * (weight / largest) / whole) <= len(weights)
+
+
+def test_a_provider_that_was_not_asked_for_long_is_not_given_up_for_it() -> None:
+    """Neither a pause nor a time at weight 0 counts as an outage; failures in a row stay counted."""
+    clock = Clock()
+    router = Router([spec("a"), spec("b")], clock)
+    for state in router.states.values():
+        state.on_success()
+        state.on_failure(ErrorKind.OVERLOADED, "503", None, clock.now)
+    router.reweigh({"test:a": 0.0})
+    clock.now += GIVE_UP_S
+    router.reweigh({"test:a": 1.0})
+    router.states["test:a"].on_failure(ErrorKind.OVERLOADED, "503", None, clock.now)
+    assert router.states["test:a"].disabled is None
+    router.resume()
+    router.states["test:b"].on_failure(ErrorKind.OVERLOADED, "503", None, clock.now)
+    assert router.states["test:b"].disabled is None
+    assert router.states["test:b"].failures_in_row == 2
 
 
 def test_a_rate_limit_pauses_one_provider_and_the_others_go_on() -> None:

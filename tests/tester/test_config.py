@@ -109,6 +109,45 @@ def test_a_topic_must_be_said() -> None:
         OrchestratorConfig.builder().producers(3).build()
 
 
+def test_a_service_has_no_topic() -> None:
+    """A service is built without a topic, on a port that is free unless one is said; what is said holds for topics."""
+    built = OrchestratorConfig.builder().producers(3).build_service()
+    assert (built.topic, built.port) == (None, 0)
+    assert built.arguments()[0] != "--topic"
+    assert {"--producers 3", "--port 0", "--provider test"} <= _pairs(built.arguments())
+    asked = OrchestratorConfig.builder().port(8080).host("0.0.0.0").allowed_hosts("lists.example").build_service()
+    assert {"--port 8080", "--host 0.0.0.0", "--allowed-hosts lists.example"} <= _pairs(asked.arguments())
+
+
+@pytest.mark.parametrize("step", [lambda b: b.topic("a"), lambda b: b.fresh(), lambda b: b.json(), lambda b: b.quiet()])
+def test_what_is_a_runs_is_refused_for_a_service(step: Step) -> None:
+    """A service takes neither a topic nor the switches that belong to one run."""
+    with pytest.raises(ConfigError, match="is a run's"):
+        step(OrchestratorConfig.builder()).build_service()
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (lambda b: b.port(65536), "port must be a whole number from 0 to 65535"),
+        (lambda b: b.port(-1), "port"),
+        (lambda b: b.host(" "), "host"),
+        (lambda b: b.producers(0), "producers"),
+    ],
+)
+def test_what_a_service_cannot_be_is_refused(step: Step, words: str) -> None:
+    """A value that the service would refuse is a `ConfigError` with its name."""
+    with pytest.raises(ConfigError, match=words):
+        step(OrchestratorConfig.builder()).build_service()
+
+
+@pytest.mark.parametrize("step", [lambda b: b.port(1), lambda b: b.host("::1"), lambda b: b.allowed_hosts("a")])
+def test_what_is_a_services_is_refused_for_a_run(step: Step) -> None:
+    """A run listens nowhere."""
+    with pytest.raises(ConfigError, match="is a service's"):
+        step(_builder()).build()
+
+
 def test_nothing_costs_money_by_accident() -> None:
     """The provider is the simulated model at full speed, unless another one is said."""
     assert {"--provider test", "--provider-option test.speed=0"} <= _pairs(_builder().build().arguments())
@@ -167,4 +206,4 @@ def test_every_option_of_the_command_can_be_said() -> None:
     not_ours: set[Any] = {"--help", "--version", "--trace-ep"}
     methods = {f"--{name.replace('_', '-')}" for name in vars(ConfigBuilder) if not name.startswith("_")}
     assert options - not_ours <= methods
-    assert methods - {"--build", "--environment"} <= options
+    assert methods - {"--build", "--build-service", "--environment"} <= options

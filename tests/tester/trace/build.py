@@ -252,3 +252,87 @@ _FATES = (
     names.ITEMS_BLANK,
     names.ITEMS_LATE,
 )
+
+
+class Service:
+    """A service of web mode with its web server, and a run on each of some topics.
+
+    Args:
+        runs: What its topic processes did, in this order.
+        killed: Whether the first topic process is killed by SIGKILL, whose last spans are lost with those of a producer
+            of it.
+    """
+
+    def __init__(self, *runs: Run, killed: bool = False) -> None:
+        self.spans: list[Span] = []
+        self._life_id, self._web_id = "5e5e5e5e5e5e5e5e", "3b3b3b3b3b3b3b3b"
+        self.topic_pids: list[int] = []
+        self._add(names.PROCESS_STARTED, 0, 0, parent=self._life_id)
+        spawn_web = self._add(names.SPAWN_WEB_SERVER, 1, 30, parent=self._life_id, attributes={names.CHILD_PID: 51})
+        web: dict[str, Any] = {"service": names.WEBSERVER, "pid": 51}
+        self._add(names.PROCESS_STARTED, 5, 5, parent=self._web_id, **web)
+        for number, run in enumerate(runs):
+            self._topic(number, run, web, dies=killed and number == 0)
+        self._add("GET /health", 40, 41, parent=self._web_id, kind="server", **web)
+        emitted = 1 + sum(one.pid == 51 for one in self.spans)
+        told = {names.SPANS_EMITTED: emitted}
+        self._add(names.WEBSERVER_RUN, 4, 5000, parent=spawn_web, span_id=self._web_id, attributes=told, **web)
+        ended: dict[str, Value] = {names.CHILD_PID: 51, names.PROCESS_EXIT_CODE: 0}
+        self._add(names.WEB_SERVER_EXITED, 5001, 5001, parent=spawn_web, links=[spawn_web], attributes=ended)
+        told = {names.SPANS_EMITTED: 1 + sum(one.pid == 50 for one in self.spans)}
+        self._add(names.SERVICE, 0, 5002, parent=OUTSIDE, span_id=self._life_id, attributes=told)
+
+    @property
+    def trace(self) -> Trace:
+        """All its spans."""
+        return Trace(self.spans)
+
+    def without(self, lost: Span) -> Trace:
+        """Its trace, had this span not been received."""
+        return Trace(one for one in self.spans if one is not lost)
+
+    def with_other(self, old: Span, new: Span) -> Trace:
+        """Its trace, had this span been another."""
+        return Trace(new if one is old else one for one in self.spans)
+
+    def _add(self, name: str, start_ms: float, end_ms: float, **others: Any) -> Span:
+        self.spans.append(span(name, start_ms, end_ms, **{"pid": 50, **others}))
+        return self.spans[-1]
+
+    def _topic(self, number: int, run: Run, web: dict[str, Any], *, dies: bool) -> None:
+        """A request, which a caller of its own makes, the topic's process, and its run with other ids."""
+        request = self._add("POST /api/v1/topics", 100, 140, parent=OUTSIDE, kind="server", **web)
+        pid, topic_id = 10_000 * (number + 1), f"topic-{number}"
+        self.topic_pids.append(pid)
+        place = {names.TOPIC_ID: topic_id, names.CHILD_PID: pid}
+        spawn = self._add(names.SPAWN_TOPIC, 101, 130, parent=request, attributes=place)
+        lost = (names.RUN, names.PRODUCER_EXITED) if dies else ()
+        orphan = max(one.pid for one in run.spans) if dies else 0
+        for one in run.spans:
+            if one.name not in lost and not (one.pid == orphan and one.name == names.PRODUCER_RUN):
+                self.spans.append(_moved(one, number, pid, spawn.span_id))
+        how: dict[str, Value] = {names.EXIT_SIGNAL: "SIGKILL"} if dies else {names.PROCESS_EXIT_CODE: 0}
+        self._add(names.TOPIC_EXITED, 4000, 4000, parent=spawn, links=[spawn], attributes={**place, **how})
+
+
+def _moved(one: Span, number: int, pid: int, spawn_id: str) -> Span:
+    """A span of a run of the command line as one of a topic process with this id."""
+
+    def renamed(span_id: str) -> str:
+        return f"{number + 1:x}{span_id[1:]}" if span_id != OUTSIDE else spawn_id
+
+    own = pid if one.pid == 100 else pid + one.pid
+    attributes = dict(one.attributes)
+    if isinstance(child := attributes.get(names.CHILD_PID), int):
+        attributes[names.CHILD_PID] = pid + child
+    if isinstance(response := attributes.get(names.GEN_AI_RESPONSE_ID), str):
+        attributes[names.GEN_AI_RESPONSE_ID] = f"{number} {response}"
+    return msgspec.structs.replace(
+        one,
+        span_id=renamed(one.span_id),
+        parent_id=renamed(one.parent_id),
+        links=tuple(msgspec.structs.replace(link, span_id=renamed(link.span_id)) for link in one.links),
+        pid=own,
+        instance=f"{one.service}-{own}",
+        attributes=attributes,
+    )

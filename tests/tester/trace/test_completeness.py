@@ -146,13 +146,6 @@ def test_a_killed_orchestrator_may_miss_what_it_alone_knew() -> None:
     assert not is_complete([one for one in kept if one is not order], killed={100})
 
 
-def test_a_web_server_has_no_end() -> None:
-    """A service that outlives the run is asked for no last span, and for its spans' parents."""
-    request = span("GET /", parent=CALM.trace.root, service=names.WEBSERVER, pid=5)
-    assert is_complete([*CALM.spans, request])
-    assert not is_complete([*CALM.spans, msgspec.structs.replace(request, parent_id=LOST_ID)])
-
-
 def test_many_missing_things_are_told_in_short() -> None:
     """The message stays readable: the first in words, the others as a number, and some of the tree."""
     broken = Run(producers=9)

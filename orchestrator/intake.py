@@ -1,0 +1,139 @@
+"""Taking in: what the producers say becomes items in the store, ends of orders, figures and events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from contract.errors import ErrorKind, StorageError
+from contract.messages import ItemBatch, OrderDone, OrderFailed
+from orchestrator.events import ItemFound, OrderEnded, ProducerDied, ProviderDisabled, RunEvent
+from orchestrator.observer import RunObserver, Taken
+from orchestrator.orders import OrderDesk
+from orchestrator.producers import Became, Died, Happening, Said
+from orchestrator.stats import RunStats
+from orchestrator.store import IncomingBatch, Store
+
+
+class Intake:
+    """Takes in what a run's producers say.
+
+    Args:
+        store: Keeps the items.
+        desk: Has the open orders, and decides what becomes of failed ones.
+        stats: The run's figures.
+        observer: Told of batches and ends.
+        tell: Takes what the run's watchers are to hear.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        desk: OrderDesk,
+        stats: RunStats,
+        observer: RunObserver,
+        tell: Callable[[RunEvent], None],
+    ) -> None:
+        self._store = store
+        self._desk = desk
+        self._stats = stats
+        self._observer = observer
+        self._tell = tell
+
+    def take(self, happenings: Sequence[Happening], *, retry: bool) -> None:
+        """Items first, all in one transaction; then the ends of orders, in the order in which they came.
+
+        Args:
+            happenings: What came.
+            retry: Whether the run goes on, so that failed orders may be tried again.
+
+        Raises:
+            StorageError: The items cannot be kept.
+        """
+        batches = [
+            (happening.producer, happening.message)
+            for happening in happenings
+            if isinstance(happening, Said) and isinstance(happening.message, ItemBatch)
+        ]
+        if batches:
+            self._ingest([(producer, batch) for producer, batch in batches if batch.order_id in self._desk.open])
+            late = [
+                Taken(producer, batch, None) for producer, batch in batches if batch.order_id not in self._desk.open
+            ]
+            if late:
+                self._observer.ingested(late, None)
+        for happening in happenings:
+            match happening:
+                case Said(message=OrderDone() as done):
+                    self._on_done(happening.producer, done)
+                case Said(message=OrderFailed() as failed):
+                    self._on_failed(happening.producer, failed, retry=retry)
+                case Died():
+                    self._on_death(happening, retry=retry)
+                case Said() | Became():
+                    pass
+
+    def _ingest(self, batches: Sequence[tuple[int, ItemBatch]]) -> None:
+        if not batches:
+            return
+        incoming = [IncomingBatch(batch.order_id, batch.items, batch.refused) for _, batch in batches]
+        self._observer.ingesting()
+        try:
+            outcomes = self._store.ingest(incoming)
+        except StorageError:
+            self._observer.ingested([Taken(producer, batch, None) for producer, batch in batches], None)
+            raise
+        taken = [Taken(producer, batch, outcome) for (producer, batch), outcome in zip(batches, outcomes, strict=True)]
+        self._observer.ingested(taken, self._store.written)
+        for (producer, batch), outcome in zip(batches, outcomes, strict=True):
+            order = self._desk.open[batch.order_id]
+            name = order.provider.spec.name
+            self._desk.took(batch.order_id, (item.text for item in batch.items), len(outcome.new), outcome.duplicate)
+            refused = sum(refusal.count for refusal in batch.refused)
+            new = [item.text for item in outcome.new]
+            self._stats.arrived(name, producer, new, outcome.duplicate, refused)
+            for item in outcome.new:
+                self._tell(ItemFound(item.id, item.text, item.description, name, outcome.order_id))
+
+    def _on_done(self, producer: int, message: OrderDone) -> None:
+        if message.order_id not in self._desk.open:
+            return
+        spec = self._desk.open[message.order_id].provider.spec
+        name = spec.name
+        cost = self._stats.ended(name, producer, message)
+        self._observer.ended(spec, message, cost)
+        order = self._desk.answered(message, cost)
+        self._stats.answered(order.new, order.duplicate)
+        self._tell(OrderEnded(order.id, message.attempt, producer, name, order.new, order.duplicate))
+
+    def _on_failed(self, producer: int, message: OrderFailed, *, retry: bool) -> None:
+        if message.order_id not in self._desk.open:
+            return
+        spec = self._desk.open[message.order_id].provider.spec
+        name = spec.name
+        cost = self._stats.ended(name, producer, message)
+        self._observer.ended(spec, message, cost)
+        order, wait, disabled = self._desk.failed(message, cost, retry=retry)
+        self._tell(
+            OrderEnded(
+                order.id,
+                message.attempt,
+                producer,
+                name,
+                order.new,
+                order.duplicate,
+                message.kind,
+                message.message,
+                wait,
+            )
+        )
+        if disabled is not None:
+            self._tell(ProviderDisabled(disabled, message.message))
+
+    def _on_death(self, death: Died, *, retry: bool) -> None:
+        self._tell(ProducerDied(death.producer, death.why, len(death.orders)))
+        for order_id in death.orders:
+            if order_id in self._desk.open:
+                why = f"producer {death.producer}: {death.why}"
+                attempt = self._desk.open[order_id].attempt
+                failed = OrderFailed(order_id, attempt, ErrorKind.PROCESS_CRASH, why, 0)
+                self._on_failed(death.producer, failed, retry=retry)

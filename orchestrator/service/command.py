@@ -1,0 +1,134 @@
+"""`orchestrator` without a topic: builds the service and runs it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from contract.errors import ConfigurationError, ExitCode
+from contract.messages import Secret
+from contract.service import Serve, decode_from_child
+from contract.text import printable
+from orchestrator.composition import OUTPUT_ROOT, TOPIC_PROCESS, WEB_SERVER, hidden_variables
+from orchestrator.processes.communicator import SocketCommunicator
+from orchestrator.processes.programs import ProgramProcessManager
+from orchestrator.reporting.base import SafeFormatter
+from orchestrator.service.listening import called_names, is_loopback, listen, local_url, url
+from orchestrator.service.observer import ServiceObserver
+from orchestrator.service.options import option_views, provider_suggestions
+from orchestrator.service.pid_file import PidFile
+from orchestrator.service.requests import TopicRequests
+from orchestrator.service.service import Service, ServiceChannels
+from orchestrator.service.token import read_or_make_token, token_path
+from orchestrator.settings import Settings, build_service_settings, build_settings
+from orchestrator.signals import forwarded_signals
+from telemetry.configuration import telemetry_setup
+from telemetry.logs import ErrorStreamHandler, set_up_logging
+
+log = logging.getLogger("orchestrator")
+
+
+def run_service(given: Mapping[str, Any], service: Mapping[str, Any], environment: Mapping[str, str]) -> int:
+    """Run web mode until it is asked to end; the exit code.
+
+    Args:
+        given: Settings for all topics, of the command line.
+        service: Settings of web mode itself, of the command line.
+        environment: Variables and `.env`.
+
+    Raises:
+        OrchestratorError: It cannot begin or go on.
+    """
+    wanted = build_service_settings(service, environment)
+    defaults = build_settings({**given, "topic": "any"}, environment)
+    output = (defaults.output or OUTPUT_ROOT).resolve()
+    _log_to_stderr(defaults.log_level)
+    with ExitStack() as stack:
+        signals = stack.enter_context(forwarded_signals())
+        pid_file = stack.enter_context(PidFile(output))
+        listener = stack.enter_context(listen(wanted.host, wanted.port))
+        port = int(listener.getsockname()[1])
+        address = url(wanted.host, port)
+        token = _token(wanted.host, address, environment)
+        observer = stack.enter_context(_observed(defaults, environment))
+        channels: ServiceChannels = SocketCommunicator(decode_from_child)
+        stack.callback(channels.close_all)
+        hidden = hidden_variables()
+
+        def ready() -> None:
+            pid_file.tell(address, local_url(listener))
+            _say(f"the page is at {address} (topics in {output}; Ctrl-C ends)")
+
+        built = Service(
+            TopicRequests(output, given, environment, _inherited(hidden)),
+            Serve(
+                str(output),
+                called_names(wanted.host, wanted.allowed_hosts),
+                port,
+                token,
+                option_views(given, environment),
+                provider_suggestions(),
+                defaults.log_level,
+            ),
+            channels,
+            ProgramProcessManager(TOPIC_PROCESS, hidden),
+            ProgramProcessManager(WEB_SERVER, hidden, [listener]),
+            observer,
+            ready,
+        )
+        signals.to(built)
+        built.run()
+        _say("ended; everything found is kept")
+    return ExitCode.DONE
+
+
+def _inherited(hidden: frozenset[str]) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in hidden}
+
+
+def _token(host: str, address: str, environment: Mapping[str, str]) -> Secret | None:
+    if is_loopback(host):
+        return None
+    token = read_or_make_token(token_path(environment))
+    if token.is_new:
+        # Printed once, and not logged: the log may go to a file that others read.
+        _say(f"others need this address to log in: {address}/#token={token.secret.reveal()}")
+    _say(f"the token is kept in {token.path}")
+    return token.secret
+
+
+@contextmanager
+def _observed(defaults: Settings, environment: Mapping[str, str]) -> Iterator[ServiceObserver]:
+    setup = telemetry_setup(defaults.trace_endpoint, environment)
+    if setup is None:
+        yield ServiceObserver()
+        return
+    try:
+        from orchestrator.service.otel_observer import OtelServiceObserver  # a quarter of a second, only where wanted
+
+        observer = OtelServiceObserver(setup)
+    except Exception as error:
+        raise ConfigurationError(
+            f"an OTEL_* variable has a value that OpenTelemetry cannot use ({type(error).__name__}): mend or unset it"
+        ) from error
+    try:
+        yield observer
+    except BaseException as error:
+        observer.close(error)
+        raise
+    observer.close(None)
+
+
+def _log_to_stderr(level: str) -> None:
+    handler = ErrorStreamHandler()
+    handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)-5s %(message)s", "%H:%M:%S"))
+    set_up_logging(level, [handler])
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{printable(text)}\n")
+    sys.stdout.flush()

@@ -1,0 +1,166 @@
+"""Who may call: the names under which we are called, the sites that requests come from, the token and its sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from urllib.parse import urlsplit
+
+from starlette.requests import cookie_parser
+
+from webserver.problems import Problem, too_many
+from webserver.rates import TokenBuckets
+
+FAILED_ATTEMPTS = 10
+"""Wrong tokens that a client may try in a row."""
+FAILED_ATTEMPTS_PER_S = 0.1
+SESSION_S = 7 * 24 * 3600.0
+MAX_SESSIONS = 256
+_HTTP_PORT = 80
+
+
+class KnownHosts:
+    """Under which `Host` we may be called: no other name, so that no foreign name can be bound to us (DNS rebinding).
+
+    Args:
+        hosts: Names and addresses; empty: any address, `localhost`, and this machine's own name, at any port (one that
+            is passed on from another machine). An address cannot be bound to anything.
+        port: Ours.
+    """
+
+    def __init__(self, hosts: Collection[str], port: int) -> None:
+        self._any = not hosts
+        names = hosts or ("localhost", socket.gethostname())
+        self._names = frozenset(_name(host) for host in names)
+        self._port = port
+
+    def allows(self, host: str) -> bool:
+        """Whether a `Host` header is one of ours."""
+        try:
+            parts = urlsplit(f"//{host}")
+            port = parts.port or _HTTP_PORT
+        except ValueError:
+            return False
+        if parts.netloc != host or not parts.hostname or "@" in host:
+            return False
+        name = _name(parts.hostname)
+        if self._any:
+            return name in self._names or _is_address(name)
+        return name in self._names and port == self._port
+
+
+def same_origin(origin: str | None, fetch_site: str | None, host: str) -> bool:
+    """Whether a request comes from our own page, or from no page at all.
+
+    Args:
+        origin: The `Origin` header.
+        fetch_site: The `Sec-Fetch-Site` header.
+        host: The `Host` header.
+    """
+    if fetch_site is not None and fetch_site not in ("same-origin", "none"):
+        return False
+    return origin is None or origin.lower() == f"http://{host.lower()}"
+
+
+class Access:
+    """The token and the sessions that stand for it.
+
+    Args:
+        token: What callers must know; None: nothing.
+        port: Ours; cookies do not tell ports apart, their names must.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, token: str | None, port: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._token = None if token is None else token.encode()
+        self._clock = clock
+        self._sessions: OrderedDict[bytes, float] = OrderedDict()
+        self._failures = TokenBuckets(FAILED_ATTEMPTS_PER_S, FAILED_ATTEMPTS, clock)
+        self.cookie_name = f"orchestrator-session-{port}"
+
+    @property
+    def needed(self) -> bool:
+        """Whether a token is needed."""
+        return self._token is not None
+
+    def check(self, authorization: str | None, cookies: str | None, client: str) -> None:
+        """Let a request pass.
+
+        Args:
+            authorization: The `Authorization` header.
+            cookies: The `Cookie` header.
+            client: Whose failed attempts are counted.
+
+        Raises:
+            Problem: 401, or 429 after too many wrong tokens.
+        """
+        if self._token is None or self._has_session(cookies):
+            return
+        if authorization is None:
+            raise _unauthorized("a token is needed: the service printed it when it started")
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise _unauthorized("the token is sent as: Authorization: Bearer TOKEN")
+        self._check_token(token.strip(), client)
+
+    def open_session(self, token: str, client: str) -> str | None:
+        """A new session's id for the right token; None where none is needed. Raises `Problem` as `check` does."""
+        if self._token is None:
+            return None
+        self._check_token(token, client)
+        session = secrets.token_urlsafe(32)
+        self._sessions[_digest(session)] = self._clock() + SESSION_S
+        if len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
+        return session
+
+    def close_session(self, cookies: str | None) -> None:
+        """End the session that a request names, if there is one."""
+        self._sessions.pop(_digest(self._named(cookies)), None)
+
+    def _check_token(self, token: str, client: str) -> None:
+        # Before the comparison: who guesses must not learn any more whether a guess was right.
+        wait_s = self._failures.wait(client)
+        if wait_s:
+            raise too_many(wait_s, "too many wrong tokens from this address; wait a little")
+        assert self._token is not None  # noqa: S101 - callers have asked
+        if not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token):
+            self._failures.take(client)
+            raise _unauthorized("the token is wrong: the service printed the right one when it started")
+
+    def _has_session(self, cookies: str | None) -> bool:
+        key = _digest(self._named(cookies))
+        ends = self._sessions.get(key)
+        if ends is not None and ends < self._clock():
+            del self._sessions[key]
+            return False
+        return ends is not None
+
+    def _named(self, cookies: str | None) -> str:
+        return cookie_parser(cookies).get(self.cookie_name, "") if cookies else ""
+
+
+def _unauthorized(error: str) -> Problem:
+    return Problem(401, error, headers={"www-authenticate": "Bearer"})
+
+
+def _digest(session: str) -> bytes:
+    return hashlib.sha256(session.encode("utf-8", "surrogatepass")).digest()
+
+
+def _name(host: str) -> str:
+    return host.strip("[]").rstrip(".").lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,201 @@
+"""The web server's process: from the first message of the service to the last response."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from contract.errors import ChannelError
+from contract.messages import LogLine, Ready
+from contract.service import Serve
+from telemetry.logs import CallbackHandler, set_up_logging
+from webserver.app import WebApp
+from webserver.connections import HttpConnection, LiveConnection, keep_reaping
+from webserver.live import MAX_MESSAGE_BYTES
+from webserver.service_link import ServiceLink
+from webserver.tracing import WebTrace
+
+log = logging.getLogger(__name__)
+
+_ORPHAN_GRACE_S = 1.0
+"""Seconds that an orphaned web server may take to end by itself before it is ended hard."""
+_GOING_AWAY = 1001
+_CLOSE_LIVE_S = 0.3
+_CLOSE_REQUESTS_S = 1
+_KEEP_ALIVE_S = 15
+_END_S = 2.0
+"""Seconds that the end may take in all; a thread that reads a large folder would hold it up."""
+_QUIET_LOGGERS = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets")
+
+
+def run(channel: socket.socket, listener: socket.socket) -> None:
+    """Serve until the service is gone or wants it to end; then return, so that the process ends.
+
+    Args:
+        channel: To the service.
+        listener: Bound and listening.
+    """
+    started = time.monotonic()
+    # The service hears Ctrl-C and decides; the terminal sends it to the whole process group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    threading.Thread(target=_end_with_service, args=(channel.fileno(),), daemon=True).start()
+    try:
+        asyncio.run(_live(channel, listener, started))
+    except ChannelError as error:
+        sys.exit(f"web server {os.getpid()}: {error}")
+
+
+async def _live(channel: socket.socket, listener: socket.socket, started: float) -> None:
+    loop = asyncio.get_running_loop()
+    _, link = await loop.create_connection(ServiceLink, sock=channel)
+    loop.add_signal_handler(signal.SIGTERM, link.end)
+    serve = await link.serve
+    if serve is not None:
+        _log_to_service(link, serve.log_level)
+        trace = _trace(serve)
+        link.ended.add_done_callback(lambda _: _end_hard_after(_END_S))
+        try:
+            await serve_requests(serve, link, listener, trace, started)
+        finally:
+            trace.shut_down()  # the loop has nothing else to do any more
+    error = await link.ended
+    if error is not None:
+        raise error
+
+
+async def serve_requests(
+    serve: Serve, link: ServiceLink, listener: socket.socket, trace: WebTrace, started: float
+) -> None:
+    """Serve until the service is gone or wants this to end; then all connections are closed.
+
+    Args:
+        serve: What the service told at the start.
+        link: To the service.
+        listener: Bound and listening.
+        trace: For spans; told of the end, too.
+        started: When this process began, on the monotonic clock.
+    """
+    app = WebApp(serve, link, trace)
+    server = WebServer(app, lambda: link.send(Ready(os.getpid(), time.monotonic() - started)))
+    try:
+        await server.serve_until(link.ended, listener)
+    finally:
+        app.workers.close()
+        trace.ended()
+        link.close()
+
+
+class WebServer(uvicorn.Server):
+    """uvicorn, without its signal handlers, on a socket that is listening already.
+
+    Args:
+        app: What it serves.
+        ready: Called when it takes requests.
+    """
+
+    def __init__(self, app: WebApp, ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=HttpConnection,
+                ws=LiveConnection,
+                loop="asyncio",
+                interface="asgi3",
+                lifespan="off",
+                log_config=None,
+                access_log=False,  # it would show queries; ours does not
+                server_header=False,
+                proxy_headers=False,
+                ws_max_size=MAX_MESSAGE_BYTES,
+                ws_per_message_deflate=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_CLOSE_REQUESTS_S,
+            )
+        )
+        self._web_app = app
+        self._ready = ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        self._ready()
+
+    async def serve_until(self, ended: asyncio.Future[Any], listener: socket.socket) -> None:
+        """Serve until `ended` is done; then close everything, within about a second."""
+        hub = self._web_app.hub
+        serving = asyncio.create_task(self.serve([listener]))
+        caring = [
+            asyncio.create_task(one)
+            for one in (keep_reaping(self.server_state.connections), hub.keep_looking(), hub.keep_pinging())
+        ]
+        try:
+            await asyncio.wait((serving, ended), return_when=asyncio.FIRST_COMPLETED)
+            await hub.end_all(_GOING_AWAY, "the service ends; it can be started again", _CLOSE_LIVE_S)
+        finally:
+            self.should_exit = True
+            await serving
+            for task in caring:
+                task.cancel()
+            await asyncio.gather(*caring, return_exceptions=True)
+
+
+def _trace(serve: Serve) -> WebTrace:
+    if serve.telemetry is None:
+        return WebTrace()
+    from webserver.otel_tracing import OtelWebTrace  # only where there is something to trace
+
+    return OtelWebTrace(serve.telemetry)
+
+
+def _log_to_service(link: ServiceLink, level: str) -> None:
+    loop, own = asyncio.get_running_loop(), threading.get_ident()
+
+    def put(*record: Any) -> None:
+        line = LogLine(*record)
+        if threading.get_ident() == own:
+            link.log(line)
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(link.log, line)
+
+    set_up_logging(level, [CallbackHandler(put)])
+    for name in _QUIET_LOGGERS:
+        # Below errors they tell of each strange request, with its whole address, query included.
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _end_hard_after(seconds: float) -> None:
+    timer = threading.Timer(seconds, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
+
+
+def _end_with_service(fd: int) -> None:
+    """End this process when the service is gone even if the event loop no longer turns.
+
+    Runs in a thread of its own. It waits for the hang-up of the channel without reading from it.
+    """
+    watch = select.poll()
+    watch.register(fd, getattr(select, "POLLRDHUP", 0))
+    while True:
+        for _, event in watch.poll():
+            if event & (select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)):
+                time.sleep(_ORPHAN_GRACE_S)
+                os._exit(1)
