@@ -25,6 +25,7 @@ MAX_PAGE_ITEMS = 500
 _SHOWN_CHARACTERS = 10_000
 """Longer texts are cut in a page. No item of a model is so long; a line that a person added may be."""
 
+_MAX_PROVIDERS = 2**16
 _MAX_RESULTS = 8
 _RESULTS_ROOM = 100_000
 _ATTEMPTS = 3
@@ -168,7 +169,7 @@ class ItemIndex:
             if [row[0] for row in rows] != list(range(known + 1, known + 1 + len(rows))) or not rows:
                 raise reader.damaged("orders are missing")
             codes = [self._codes.setdefault(provider or "", len(self._codes)) for _, provider in rows]
-            if len(self._codes) > np.iinfo(np.uint16).max:
+            if len(self._codes) > _MAX_PROVIDERS:
                 raise reader.damaged("it has too many providers")
             self._orders.append(np.array(codes, dtype=np.uint16))
 

@@ -132,15 +132,15 @@ def _open_text(folder: Path) -> Spool:
         raise ConfigurationError(f"{folder} holds no run ({ATTRIBUTES_NAME} is missing)") from error
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}; nothing was changed") from error
-    file = os.fdopen(descriptor, "rb", buffering=0)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise StorageError(f"cannot read {path}: it is no file; nothing was changed")
         size = _end_of_last_line(descriptor)
+        file = cast("BinaryIO", os.fdopen(descriptor, "rb", buffering=0))
     except BaseException:
-        file.close()
+        os.close(descriptor)
         raise
-    return Spool(cast("BinaryIO", file), lambda position: size, lambda: None, size)
+    return Spool(file, lambda position: size, lambda: None, size)
 
 
 def _end_of_last_line(descriptor: int) -> int:

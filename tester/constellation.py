@@ -247,9 +247,7 @@ class ServiceConstellation:
         """
         return self._start(Service, config)
 
-    async def start_service(
-        self, config: OrchestratorConfig | None = None, timeout_s: float = _START_S
-    ) -> WebService:
+    async def start_service(self, config: OrchestratorConfig | None = None, timeout_s: float = _START_S) -> WebService:
         """Start web mode, and wait until it takes requests.
 
         Args:

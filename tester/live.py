@@ -1,4 +1,4 @@
-"""A live connection of web mode as a page has it: what it heard, in order; lost and resumed; waited on without polling."""
+"""A live connection of web mode as a page has it: what it heard, lost and resumed, and waits that are push-driven."""
 
 from __future__ import annotations
 
@@ -176,5 +176,7 @@ class Live:
         self._socket = None
 
     def _heard(self) -> str:
-        state = "no view" if self.view is None else f"{self.view.state}, {self.view.unique} items, {self.view.calls} calls"
+        state = (
+            "no view" if self.view is None else f"{self.view.state}, {self.view.unique} items, {self.view.calls} calls"
+        )
         return f"heard so far: {self.messages}, {len(self.items)} items, {len(self.events)} events; the topic: {state}"

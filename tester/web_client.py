@@ -23,6 +23,7 @@ from yarl import URL
 
 from contract.service import TopicEvent, TopicView
 from tester.live import Live
+from tester.trace.requests import Asked
 
 TOPICS = "/api/v1/topics"
 _LIVE = "/api/v1/live"
@@ -30,24 +31,6 @@ _SWITCHED = 101
 _TIMEOUT_S = 30.0
 _SHOWN_CHARACTERS = 300
 _T = TypeVar("_T")
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """A request that was made.
-
-    Attributes:
-        method: Of HTTP.
-        path: Without the query.
-        status: Of the answer.
-        trace_id: Of the trace that its span belongs to; empty where the client has none.
-        span_id: The parent of its span.
-    """
-
-    method: str
-    path: str
-    status: int
-    trace_id: str
-    span_id: str
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -10,15 +10,15 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from starlette.requests import Request
 
 from contract.service import OptionView
 from webserver.problems import Problem, in_words
 
 MAX_TOPIC_CHARACTERS = 2000
-_MAX_TEXT = 4000
-_MAX_LIST = 200
+_MAX_TEXT = 2000
+_MAX_LIST = 100
 _MAX_INTEGER = 2**53
 """Beyond it, a browser's numbers are no whole numbers any more."""
 _MAX_TOKEN = 1000
@@ -155,6 +155,7 @@ def _annotation(option: OptionView) -> Any:
                     ge=-_MAX_INTEGER if option.minimum is None else int(option.minimum),
                     le=_MAX_INTEGER if option.maximum is None else int(option.maximum),
                 ),
+                BeforeValidator(_whole),
             ]
         case "number":
             return Annotated[float, Field(ge=option.minimum, le=option.maximum)]
@@ -167,6 +168,11 @@ def _annotation(option: OptionView) -> Any:
         case "list":
             return Annotated[list[Annotated[str, Field(max_length=_MAX_TEXT)]], Field(max_length=_MAX_LIST)]
     return Annotated[str, Field(max_length=_MAX_TEXT)]
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 5.0 is 5."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _change(options: Mapping[str, OptionView]) -> type[BaseModel]:

@@ -38,6 +38,7 @@ from orchestrator.producers import describe_exit
 from orchestrator.service.observer import UNOBSERVED, ServiceObserver
 from orchestrator.service.requests import TopicRequests
 from orchestrator.service.topics import LiveTopic
+from telemetry.logs import TRACE
 
 log = logging.getLogger("orchestrator")
 
@@ -159,9 +160,7 @@ class Service:
                 log.info("%s %d topic%s%s", words, len(self._live), "" if len(self._live) == 1 else "s", hint)
             self._ending = True
             for topic in self._live.values():
-                self._channels.send(
-                    topic.channel, Shutdown() if now else Steer(next(self._numbers), topic.id, Stop(now=False))
-                )
+                self._send(topic.channel, Shutdown() if now else Steer(next(self._numbers), topic.id, Stop(now=False)))
             if now and self._deadline == float("inf"):
                 self._deadline = self._clock() + _TERMINATE_S
 
@@ -176,10 +175,17 @@ class Service:
             getattr(topic.handle, step)()
 
     def _heard(self, channel: int, message: FromTopic | FromWebServer | Closed) -> None:
+        log.log(TRACE, "from channel %d: %r", channel, message)
         if channel == self._web.channel:
             self._heard_web(message)
         elif (topic := self._by_channel.get(channel)) is not None:
             self._heard_topic(topic, message)
+
+    def _send(self, channel: int, message: ToTopic | ToWebServer) -> None:
+        # What a child begins with holds variables and may hold an address with a password: only its kind is shown.
+        shown = type(message).__name__ if isinstance(message, Begin | Serve) else message
+        log.log(TRACE, "to channel %d: %r", channel, shown)
+        self._channels.send(channel, message)
 
     # --- the web server ------------------------------------------------------------------------------------
 
@@ -203,7 +209,7 @@ class Service:
         self._observer.web_server_spawned(web.handle.pid)
         self._channels.started(channel)
         web.channel, web.restart_at = channel, None
-        self._channels.send(channel, msgspec.structs.replace(self._serve, telemetry=telemetry))
+        self._send(channel, msgspec.structs.replace(self._serve, telemetry=telemetry))
         web.dirty = {*self._live, *self._final}
 
     def _heard_web(self, message: FromTopic | FromWebServer | Closed) -> None:
@@ -244,7 +250,7 @@ class Service:
         if self._channels.unsent(channel) > _WEB_BACKLOG_BYTES:
             self._web.dirty.add(id)
         else:
-            self._channels.send(channel, Relay(id, content))
+            self._send(channel, Relay(id, content))
             if isinstance(content, TopicView):
                 self._web.dirty.discard(id)
 
@@ -256,7 +262,7 @@ class Service:
             live = self._live.get(id)
             view = live.view if live is not None else self._final.get(id)
             if view is not None:
-                self._channels.send(channel, Relay(id, view))
+                self._send(channel, Relay(id, view))
 
     # --- requests ------------------------------------------------------------------------------------------
 
@@ -272,7 +278,7 @@ class Service:
 
     def _answer(self, answer: Answer) -> None:
         if self._web.channel is not None:
-            self._channels.send(self._web.channel, answer)
+            self._send(self._web.channel, answer)
 
     def _forward(self, steer: Steer) -> None:
         topic = self._live.get(steer.id)
@@ -280,7 +286,7 @@ class Service:
             raise RequestError(f"{steer.id} does not run", 409)
         number = next(self._numbers)
         self._asked[number] = (topic.channel, steer.request)
-        self._channels.send(topic.channel, msgspec.structs.replace(steer, request=number))
+        self._send(topic.channel, msgspec.structs.replace(steer, request=number))
 
     def _start(self, message: Start | Continue) -> None:
         if self._ending:
@@ -311,7 +317,7 @@ class Service:
         topic = LiveTopic(begin, channel, handle, message.request)
         self._live[begin.id] = topic
         self._by_channel[channel] = topic
-        self._channels.send(channel, msgspec.structs.replace(begin, carrier=dict(carrier)))
+        self._send(channel, msgspec.structs.replace(begin, carrier=dict(carrier)))
 
     # --- topics --------------------------------------------------------------------------------------------
 
@@ -385,7 +391,7 @@ class Service:
             self._observer.topic_exited(topic.id, topic.handle.pid, topic.handle.exit_code(), expected=True)
         web = self._web
         if web.handle is not None and web.channel is not None:
-            self._channels.send(web.channel, Shutdown())
+            self._send(web.channel, Shutdown())
             deadline = self._clock() + _WEB_CLOSE_S
             while web.handle is not None and self._clock() < deadline:
                 for channel, message in self._channels.receive(_BUSY_TICK_S):

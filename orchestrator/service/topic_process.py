@@ -16,13 +16,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from contract.errors import OrchestratorError
+from contract.errors import ExitCode, FolderBusyError, OrchestratorError
 from contract.messages import LogLine, Ready, Shutdown
-from contract.service import Answer, Begin, FoundItem, News, Progress, Steer, ToTopic
+from contract.service import Answer, Begin, FoundItem, News, Progress, Steer, Stop, TopicView, ToTopic
 from orchestrator.composition import Seams, built_run
 from orchestrator.events import ItemFound, RunEvent
 from orchestrator.service.link import NEWS_BACKLOG_BYTES, ServiceLink
-from orchestrator.settings import Settings, settings_from_json
+from orchestrator.settings import settings_from_json
 from orchestrator.steering import ENDED, STOPPING
 from orchestrator.view import view_of
 from telemetry.logs import CallbackHandler, set_up_logging
@@ -76,7 +76,7 @@ class _TopicProcess:
         signal.signal(signal.SIGTERM, lambda number, frame: self._terminate())
         try:
             settings = settings_from_json(begin.settings)
-            environment = self._environment(begin, settings)
+            environment = self._environment(begin)
             with built_run(settings, Seams(environment=environment), self._progress) as run:
                 self._adopt(run)
                 self._answer()
@@ -85,17 +85,17 @@ class _TopicProcess:
                 self._view(run)
             return run.result().exit_code
         except KeyboardInterrupt:  # asked to end while the run was being built
-            self._answer("it was stopped before it had begun", 409)
-            return 130
+            self._stopped_early()
+            return ExitCode.INTERRUPTED
         except OrchestratorError as error:
-            self._answer(str(error), 409 if "another run" in str(error) else 400)
+            self._answer(str(error), 409 if isinstance(error, FolderBusyError) else 400)
             return error.exit_code
         except Exception as error:  # a fault of ours: the user is told, the log has the rest
             log.exception("the topic's process failed")
             self._answer(f"internal error ({type(error).__name__}); everything found is kept", 500)
             return 1
 
-    def _environment(self, begin: Begin, settings: Settings) -> Mapping[str, str]:
+    def _environment(self, begin: Begin) -> Mapping[str, str]:
         environment = {**os.environ, **{name: value.reveal() for name, value in begin.environment.items()}}
         for name in ("traceparent", "tracestate"):
             environment.pop(name.upper(), None)
@@ -113,12 +113,18 @@ class _TopicProcess:
             run.terminate()
 
     def _answer(self, error: str = "", status: int = 200) -> None:
-        """Answer the request that started this, once."""
-        if not self._answered:
+        """Answer the request that started this, once; what goes wrong later is told in the same way."""
+        if error or not self._answered:
             self._answered = True
             self._link.send(Answer(0, error, status, self._begin.id))
-        elif error:
-            self._link.send(Answer(0, error, status, self._begin.id))
+
+    def _stopped_early(self) -> None:
+        words = "it was stopped before it had begun"
+        if not self._answered:
+            self._answer(words, 409)
+        elif self._run is None:
+            now, topic = time.time(), str(self._begin.settings["topic"])
+            self._link.send(TopicView(self._begin.id, topic, "interrupted", now, explanation=words, ended_at=now))
 
     def _progress(self, text: str) -> None:
         self._answer()  # what takes long goes on behind the answer
@@ -131,9 +137,13 @@ class _TopicProcess:
         match message:
             case Steer() as steer:
                 with self._starting:
-                    if self._run is None:
+                    if self._run is None and not isinstance(steer.action, Stop):
                         self._early.append(steer)
                         return
+                if self._run is None:  # what takes long is not waited for
+                    self._link.send(Answer(steer.request, id=self._begin.id))
+                    self._terminate()
+                    return
                 self._steer(self._run, steer)
             case Shutdown():
                 self._terminate()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from contract import spans as names
 from tester.checks import check_equal
@@ -15,6 +15,7 @@ from tester.scenario import Context
 from tester.trace import Trace
 from tester.trace.conservation import assert_conserved
 from tester.trace.lifecycle import no_leaked_pids
+from tester.trace.requests import Asked, assert_requests
 
 
 def proven(
@@ -40,13 +41,53 @@ def proven(
         CheckError: Spans are missing, the sums differ, or a process is left.
     """
     trace = context.trace(ended, killed)
+    check_run(context, trace, files, before=before, served=served, killed=killed)
+    check_equal("exit code in the trace", trace.root.attributes.get(names.PROCESS_EXIT_CODE), ended.exit_code)
+    no_leaked_pids(trace, {process.pid for process in marked(context.marker)})
+    return trace
+
+
+def proven_service(context: Context, ended: Ended, asked: Iterable[Asked]) -> Trace:
+    """The trace of a service that has ended, complete and conserved, with a span for each request.
+
+    Args:
+        context: The scenario's.
+        ended: The service.
+        asked: The requests that its clients made.
+
+    Raises:
+        CheckError: As `proven`, or a request has no span, or another.
+    """
+    trace = context.trace(ended)
+    assert_conserved(trace, lines=None, rows=None, served=None)
+    assert_requests(trace, asked)
+    no_leaked_pids(trace, {process.pid for process in marked(context.marker)})
+    return trace
+
+
+def check_run(
+    context: Context,
+    trace: Trace,
+    files: RunFiles,
+    *,
+    before: int | None = 0,
+    served: Sequence[Entry] | None = None,
+    killed: Collection[int] = (),
+) -> None:
+    """Hold the trace of the last run in a folder against its files, the provider's ledger and the run's own metrics.
+
+    Args:
+        context: The scenario's.
+        trace: Of a command, or a `TopicRun.trace`.
+        files: The run's.
+        before: See `proven`.
+        served: See `proven`.
+        killed: See `proven`.
+    """
     lines = None if before is None else len(files.lines()) - before
     rows = None if before is None else len(files.items()) - before
     assert_conserved(trace, lines=lines, rows=rows, served=served, killed=killed)
     _check_metrics(context, trace)
-    check_equal("exit code in the trace", trace.root.attributes.get(names.PROCESS_EXIT_CODE), ended.exit_code)
-    no_leaked_pids(trace, {process.pid for process in marked(context.marker)})
-    return trace
 
 
 def _check_metrics(context: Context, trace: Trace) -> None:

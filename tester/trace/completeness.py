@@ -231,8 +231,7 @@ class _Inspection:
                 yield _Gap(f"{process}: {words} has not been received ({len(members)} others were)", members[-1])
 
     def _may_be_cut_off(self, service: str) -> bool:
-        """Whether a process need not have told its end: one whose topic process was killed. On the command line it
-        has to: nobody else is there who could be waited for."""
+        """Whether a process need not have told its end: a producer whose topic process was killed, in web mode."""
         return service == names.PRODUCER and self._parent_killed and self._part is not self._trace
 
     def _parents(self) -> Iterator[_Gap]:

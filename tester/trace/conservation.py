@@ -123,9 +123,7 @@ def assert_conserved(
     if in_web_mode(trace):
         if not (lines is None and rows is None):
             raise ValueError("lines and rows are those of one run: take its part of the trace, see topic_runs")
-        parts = [
-            _Laws(run.trace, dead, orchestrator_killed=bool(run.killed)) for run in topic_runs(trace, killed)
-        ]
+        parts = [_Laws(run.trace, dead, orchestrator_killed=bool(run.killed)) for run in topic_runs(trace, killed)]
     breaches = [
         breach
         for laws in parts

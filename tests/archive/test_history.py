@@ -130,7 +130,7 @@ STEPS = st.one_of(
 
 
 @given(steps=st.lists(STEPS, max_size=30), portion=st.sampled_from([1, 3, 50_000]))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_reading_bit_by_bit_is_reading_at_once(steps: list[tuple[Any, ...]], portion: int) -> None:
     """However it grows, each curve is that of a plain sum: nothing is lost or counted twice, in few enough buckets."""
     with tempfile.TemporaryDirectory() as path, pytest.MonkeyPatch.context() as patch:
@@ -245,6 +245,7 @@ def test_a_fresh_start_is_noticed(tmp_path: Path) -> None:
     assert sums(reader.curve())[0] == 2
     store = open_store(tmp_path / "x", fresh=True)
     feed(store, "c")
+    store.flush()
     assert sums(reader.curve()) == (1, 0, 1, 0)
     store.close()
 

@@ -40,6 +40,12 @@ class TopicChart extends HTMLElement {
   #UPlot = /** @type {any} */ (null);
   #resized = new ResizeObserver(() => this.#resize());
   #drawn = "";
+  /** Nobody sees it further up or down the page. */
+  #inSight = true;
+  #sight = new IntersectionObserver(([entry]) => {
+    this.#inSight = entry.isIntersecting;
+    if (this.#inSight) this.#draw();
+  });
   #range = "all";
   #summary = { text: "", at: -Infinity };
 
@@ -47,16 +53,16 @@ class TopicChart extends HTMLElement {
   set shown({ model, revision }) {
     if (model !== this.#model) this.#drop();
     this.#model = model;
-    if (revision !== this.#drawn) {
-      this.#drawn = revision;
-      this.#draw();
-    }
+    if (revision === this.#drawn) return;
+    this.#drawn = revision;
+    if (this.#inSight) this.#draw();
   }
 
   async connectedCallback() {
     themeChanges.addEventListener("change", this.#recolor);
     this.#frame();
     this.#resized.observe(this);
+    this.#sight.observe(this);
     try {
       this.#UPlot = await loadUPlot();
     } catch (error) {
@@ -69,6 +75,7 @@ class TopicChart extends HTMLElement {
   disconnectedCallback() {
     themeChanges.removeEventListener("change", this.#recolor);
     this.#resized.disconnect();
+    this.#sight.disconnect();
     this.#drop();
   }
 
