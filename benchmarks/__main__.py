@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import arrival, collector, concurrency, load, memory, startup, tracing
+from benchmarks import archive, arrival, collector, concurrency, load, memory, startup, tracing
 from benchmarks.report import Table
 
 BENCHMARKS: dict[str, Callable[[int], Table]] = {
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "memory": memory.store_memory,
     "collector": collector.spans_per_second,
     "tracing": tracing.tracing,
+    "archive": archive.archive_reading,
 }
 
 

@@ -17,6 +17,7 @@ from contract.service import FoundItem, TopicEvent, TopicView
 from tester.checks import CheckError
 
 _CLOSE_S = 5.0
+_ANSWER_S = 30.0
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -61,6 +62,7 @@ class Live:
         self._reading: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._watched: str | None = None
+        self._news = 0
 
     async def __aenter__(self) -> Self:
         await self._open()
@@ -77,7 +79,10 @@ class Live:
         return self._reading is not None and not self._reading.done()
 
     async def watch(self, topic_id: str | None) -> None:
-        """From now on hear one topic's details, from its beginning; None: of none."""
+        """From now on hear one topic's details, from its beginning; None: of none.
+
+        Returns with the server's answer, which is what there is already (at most the newest 200 of each).
+        """
         self.view, self.items, self.events = None, [], []
         self._watched = topic_id
         await self._say_what_is_watched()
@@ -90,7 +95,7 @@ class Live:
         await self._end_reading()
 
     async def resume(self) -> None:
-        """Connect again and ask for what was missed since the last item and event."""
+        """Connect again and ask for what was missed since the last item and event; returns with the answer."""
         await self._open()
         if self._watched is not None:
             await self._say_what_is_watched()
@@ -146,7 +151,10 @@ class Live:
             message["items_after"] = self.items[-1].id
         if self.events:
             message["events_after"] = self.events[-1].seq
+        before = self._news
         await self._socket.send_str(msgspec.json.encode(message).decode())
+        if self._watched is not None:
+            await self.until("what there is of the topic", lambda: self._news > before, _ANSWER_S)
 
     async def _read(self, connection: aiohttp.ClientWebSocketResponse) -> None:
         try:
@@ -167,6 +175,7 @@ class Live:
             self.items += message.items
             self.events += message.events
             self.gaps += message.gap
+            self._news += 1
 
     async def _end_reading(self) -> None:
         if self._reading is not None:

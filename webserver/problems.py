@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ _LONGEST_ERROR = 500
 _IN_WORDS = {
     404: "there is nothing at this address",
 }
+
+_SUBJECT = re.compile(r"^\w+ should")
 
 Handler = Callable[[Any, Any], Coroutine[Any, Any, Response]]
 
@@ -122,7 +125,7 @@ def _invalid(error: RequestValidationError) -> Problem:
 
 def in_words(error: Mapping[str, Any]) -> str:
     """What a validation found, in words that fit behind a name."""
-    message = str(error["msg"]).removeprefix("Input ").removeprefix("Value error, ")
+    message = _SUBJECT.sub("it should", str(error["msg"]), count=1)
     given = error.get("input")
     shown = f", not {given!r:.60}" if isinstance(given, str | int | float | bool) or given is None else ""
-    return f"it {message}{shown}" if message.startswith("should") else message + shown
+    return message + shown

@@ -21,6 +21,7 @@ from tester.scenarios.providers import Providers
 from tester.scenarios.refusals import Refusals
 from tester.scenarios.secret_keys import SecretKeys
 from tester.scenarios.storm import Storm
+from tester.scenarios.webserver import Webserver
 
 _ALL: tuple[Scenario, ...] = (
     Basic(),
@@ -41,6 +42,7 @@ _ALL: tuple[Scenario, ...] = (
     Storm(),
     KillProducers(),
     KillOrchestrator(),
+    Webserver(),
 )
 
 GROUPS: dict[str, tuple[str, ...]] = {"kill": (KillProducers.name, KillOrchestrator.name)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import msgspec
 
 from tester.checks import check, check_consistent, check_exit
 from tester.command import Ended
-from tester.process_table import marked
+from tester.process_table import Running, marked
 from tester.scenario import TOPIC, Context
 from tester.served import names, open_requests
 
@@ -40,19 +41,13 @@ class SecretKeys:
             environment=served.environment(*_APIS, key=_KEY),
         )
         served.wait_for("3 requests in flight", lambda entries: open_requests(entries) >= 3, context.timeout_s)
-        processes, in_child = marked(context.marker), []
+        processes = marked(context.marker)
         check(len(processes) >= 4, f"an orchestrator and three producers were expected, {processes} are there")
-        for process in processes:
-            check(_KEY not in process.arguments, f"the key stands on the command line of process {process.pid}")
-            if process.pid != command.pid and _KEY.encode() in process.environment:
-                in_child.append(process)
         ended = command.ended(context.timeout_s)
         check_exit(ended, 0)
         check_consistent(context.files(place))
-        _check_hidden(context, ended, place, _KEY)
-        check(
-            not in_child, f"the key stands in the environment of child processes: {[one.arguments for one in in_child]}"
-        )
+        check_hidden(context, ended, place, _KEY)
+        check_not_inherited(processes, command.pid, _KEY)
 
     def _refused(self, context: Context) -> None:
         place = context.place("refused")
@@ -63,7 +58,7 @@ class SecretKeys:
             environment=served.environment(*_APIS, key=_KEY),
         )
         check_exit(ended, 4)
-        _check_hidden(context, ended, place, _KEY)
+        check_hidden(context, ended, place, _KEY)
 
     def _in_dotenv(self, context: Context) -> None:
         place = context.place("dotenv")
@@ -74,7 +69,7 @@ class SecretKeys:
             *("--topic", TOPIC, "--producers", "1", "--iterations", "2", "--log-level", "debug"), place=place
         )
         check_exit(ended, 0)
-        _check_hidden(context, ended, place, _KEY, but=".env")
+        check_hidden(context, ended, place, _KEY, but=".env")
 
     def _in_address(self, context: Context) -> None:
         place = context.place("address")
@@ -86,10 +81,25 @@ class SecretKeys:
             place=place,
             environment=variables,
         )
-        _check_hidden(context, ended, place, _KEY)
+        check_hidden(context, ended, place, _KEY)
 
 
-def _check_hidden(context: Context, ended: Ended, place: Path, key: str, *, but: str = "") -> None:
+def check_not_inherited(processes: Collection[Running], knows: int, key: str) -> None:
+    """A key stands on no command line, and in no environment but that of the one process that was given it.
+
+    Args:
+        processes: As they were while the key was used.
+        knows: Id of the process that was given the key.
+        key: The key.
+    """
+    for process in processes:
+        check(key not in process.arguments, f"the key stands on the command line of process {process.pid}")
+    in_child = [one.arguments for one in processes if one.pid != knows and key.encode() in one.environment]
+    check(not in_child, f"the key stands in the environment of child processes: {in_child}")
+
+
+def check_hidden(context: Context, ended: Ended, place: Path, key: str, *, but: str = "") -> None:
+    """No part of a key stands in a command's output, spans and metrics, nor in any file of its folder but one."""
     pieces = [key[start : start + _SHOWN] for start in range(len(key) - _SHOWN + 1)]
     for piece in pieces:
         check(piece not in ended.stdout, f"a part of the key stands on stdout: {ended.stdout!r}")

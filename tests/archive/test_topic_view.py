@@ -139,7 +139,7 @@ def test_why_no_provider_is_left(folder: Folder) -> None:
 
 @pytest.mark.parametrize("written", [None, "killed"])
 def test_a_killed_run(folder: Folder, written: str | None) -> None:
-    """A run without an end was killed, whether a later start has noted it or not; it lasted to its last sign of life."""
+    """A run without an end was killed, whether a later start noted it or not; it lasted to its last sign of life."""
     folder.run(START, None, written)
     folder.order(ended_at=START + 20)
     folder.order(issued_at=START + 30, ended_at=START + 9000, state="interrupted", attempts=None)

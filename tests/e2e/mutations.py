@@ -2,7 +2,8 @@
 
 A mutation is Python source that replaces a function of the orchestrator's or the producers' before the command begins.
 The sources stay as they are: `write_launcher` writes a program that puts the source in place and then calls the
-command; producers get theirs by way of the fork server, which imports it last.
+command; producers get theirs by way of the fork server, which imports it last. The processes of web mode are programs
+of their own: they get theirs from a `sitecustomize` beside the launcher, which Python imports when it starts.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from tester.scenarios.secret_keys import SecretKeys
 
 _PRODUCERS_MODULE = "mutated_producers"
 _ORCHESTRATOR_MODULE = "mutated_orchestrator"
+_WEB_SERVER_MODULE = "mutated_web_server"
 _PRELUDE = '''
 import itertools
 
@@ -46,20 +48,34 @@ def instead_of(owner, name):
     return put
 
 '''
-_LAUNCHER = f"""
+_LAUNCHER = """
+import orchestrator_with_mutation
+import orchestrator.cli
+
+orchestrator.cli.main()
+"""
+_ORCHESTRATOR = f"""
 import os
 from pathlib import Path
 
-import orchestrator.cli
 import orchestrator.composition as composition
 
 preload = composition._preload
-os.environ["PYTHONPATH"] = f"{{Path(__file__).parent}}:{{os.environ['PYTHONPATH']}}"  # for the fork server
+here = str(Path(__file__).parent)
+if here not in os.environ["PYTHONPATH"].split(":"):
+    os.environ["PYTHONPATH"] = f"{{here}}:{{os.environ['PYTHONPATH']}}"  # for fork servers and programs
 composition._preload = lambda *given: [*preload(*given), "{_PRODUCERS_MODULE}"]
 
 import {_ORCHESTRATOR_MODULE}
+"""
+_SITE = f"""
+import sys
 
-orchestrator.cli.main()
+program = sys.orig_argv[sys.orig_argv.index("-m") + 1] if "-m" in sys.orig_argv else ""
+if program == "orchestrator.service.topic_process":
+    import orchestrator_with_mutation
+elif program == "webserver":
+    import {_WEB_SERVER_MODULE}
 """
 
 
@@ -71,8 +87,9 @@ class Mutation(msgspec.Struct, frozen=True):
         breaks: What is broken, in words.
         scenario: What must fail.
         message: Regular expression for its failure: it must fail for this reason and no other.
-        orchestrator: Source that breaks the orchestrator.
+        orchestrator: Source that breaks the orchestrator; in web mode the service and its topic processes.
         producers: Source that breaks the producers.
+        web_server: Source that breaks the web server.
         timeout_s: See `Context`.
     """
 
@@ -82,6 +99,7 @@ class Mutation(msgspec.Struct, frozen=True):
     message: str
     orchestrator: str = ""
     producers: str = ""
+    web_server: str = ""
     timeout_s: float = 30.0
 
 
@@ -116,9 +134,15 @@ def write_launcher(folder: Path, mutation: Mutation | None) -> Path:
         folder: An existing folder for it.
         mutation: Which.
     """
-    sources = ("", "") if mutation is None else (mutation.orchestrator, mutation.producers)
-    for name, source in zip((_ORCHESTRATOR_MODULE, _PRODUCERS_MODULE), sources, strict=True):
+    sources = {
+        _ORCHESTRATOR_MODULE: "" if mutation is None else mutation.orchestrator,
+        _PRODUCERS_MODULE: "" if mutation is None else mutation.producers,
+        _WEB_SERVER_MODULE: "" if mutation is None else mutation.web_server,
+    }
+    for name, source in sources.items():
         (folder / f"{name}.py").write_text(_PRELUDE + dedent(source), encoding="utf-8")
+    (folder / "orchestrator_with_mutation.py").write_text(_ORCHESTRATOR, encoding="utf-8")
+    (folder / "sitecustomize.py").write_text(_SITE, encoding="utf-8")
     launcher = folder / "launch.py"
     launcher.write_text(_LAUNCHER, encoding="utf-8")
     return launcher

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import aiohttp
+from yarl import URL
 
 from contract.framing import FrameReader, frame
 from contract.messages import LogLine, Ready, Secret, Shutdown, encode
@@ -36,6 +38,7 @@ from webserver.service_link import ServiceLink
 from webserver.tracing import WebTrace
 
 M = TypeVar("M")
+P = ParamSpec("P")
 
 WAIT_S = 20.0
 OPTIONS = (
@@ -50,6 +53,16 @@ OPTIONS = (
     OptionView("prices", "--price", "list", "prices", []),
     OptionView("fresh", "--fresh", "flag", "start anew", False),
 )
+
+
+def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run an asynchronous test in a loop of its own."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
 
 
 class FakeService:
@@ -139,14 +152,20 @@ class Serving:
         """Where it is."""
         return f"http://127.0.0.1:{self.port}"
 
+    @asynccontextmanager
+    async def asked(self, path: str, method: str = "GET", **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The response to a request; the path is sent as it is."""
+        async with self.client.request(method, URL(self.url + path, encoded=True), **options) as response:
+            yield response
+
     async def get(self, path: str, **options: Any) -> tuple[int, Any]:
         """Status and JSON of a GET."""
-        async with self.client.get(self.url + path, **options) as response:
+        async with self.asked(path, **options) as response:
             return response.status, await response.json()
 
     async def send(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, Any]:
         """Status and JSON of a request with a JSON body."""
-        async with self.client.request(method, self.url + path, json={} if body is None else body, **options) as got:
+        async with self.asked(path, method, json={} if body is None else body, **options) as got:
             return got.status, await got.json() if got.status != 204 else None
 
     async def shown(self, view: TopicView) -> None:

@@ -3,6 +3,10 @@
 import * as api from "./api.js";
 
 const PAGE = 100;
+/** Rows fetched before they are seen, on both sides. */
+const AHEAD = 50;
+/** While the list flies by, only what it rests on is fetched. */
+const FLYING_MS = 60;
 /** Rows kept; far ones are dropped beyond this. */
 const KEPT = 4000;
 
@@ -23,6 +27,10 @@ export class ItemPages extends EventTarget {
   query;
   /** Matches that were added since, before the first row: the service's offsets are shifted by so many. */
   #shift = 0;
+  /** Rows in sight. */
+  #wanted = [0, 0];
+  #wantedAt = -Infinity;
+  #flight = 0;
 
   /** @param {string} id the topic's @param {ItemQuery} query */
   constructor(id, query) {
@@ -36,10 +44,21 @@ export class ItemPages extends EventTarget {
     return this.#rows.get(index);
   }
 
-  /** Fetch what is missing from `first` up to `last`; requests for what is out of sight are given up. @param {number} first @param {number} last */
+  /** Rows `first` up to `last` are in sight: what is missing is fetched, requests for what is out of sight are given up. @param {number} first @param {number} last */
   want(first, last) {
-    const from = Math.floor(Math.max(0, first) / PAGE);
-    const to = Math.floor(Math.max(0, this.total === null ? 0 : Math.min(last, this.total - 1)) / PAGE);
+    const [before] = this.#wanted;
+    this.#wanted = [first, last];
+    clearTimeout(this.#flight);
+    const far = Math.abs(first - before) > (last - first) / 2;
+    if (far && performance.now() - this.#wantedAt < FLYING_MS) this.#flight = setTimeout(() => this.#fetchWanted(), FLYING_MS);
+    else this.#fetchWanted();
+    this.#wantedAt = performance.now();
+  }
+
+  #fetchWanted() {
+    const [first, last] = this.#wanted;
+    const from = Math.floor(Math.max(0, first - AHEAD) / PAGE);
+    const to = Math.floor(Math.max(0, this.total === null ? 0 : Math.min(last + AHEAD, this.total - 1)) / PAGE);
     for (const [page, request] of this.#open) {
       if (page < from - 1 || page > to + 1) {
         request.abort();
@@ -53,6 +72,7 @@ export class ItemPages extends EventTarget {
   }
 
   close() {
+    clearTimeout(this.#flight);
     for (const request of this.#open.values()) request.abort();
     this.#open.clear();
   }

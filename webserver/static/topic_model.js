@@ -87,11 +87,8 @@ export class TopicModel extends EventTarget {
   /** @param {any} view a whole TopicView */
   takeView(view) {
     if (view.id !== this.id) return;
-    // Fewer items than before, in a run that began later: it was started anew, in an empty folder.
-    const anew = this.view && view.unique < this.view.unique && view.started_at !== this.view.started_at;
     this.#takeView(view);
     this.#changed();
-    if (anew) this.reload();
   }
 
   /** @param {any} summary a TopicView without providers, producers and settings */
@@ -155,8 +152,14 @@ export class TopicModel extends EventTarget {
 
   /** @param {any} view */
   #takeView(view) {
+    // Fewer items than before, in a run that began later: it was started anew, in an empty folder.
+    const anew = this.view && view.unique < this.view.unique && view.started_at !== this.view.started_at;
     this.view = view;
     this.error = null;
+    if (anew) {
+      this.reload();
+      return;
+    }
     if (this.seriesLoaded) this.#record(view);
   }
 

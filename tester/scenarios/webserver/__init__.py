@@ -6,17 +6,17 @@ from functools import partial
 
 from tester.checks import check
 from tester.scenario import LEFT_S, Context
-from tester.scenarios.webserver import comings, goings
+from tester.scenarios.webserver import crashes, working
 
 
 class Webserver:
-    """The service: topics at once, steered, watched, read, exported, killed, continued, restarted; strangers refused."""
+    """The service of web mode, from its start to its end, and again after a restart."""
 
     name = "webserver"
-    description = "web mode by its API: topics start, grow, are steered, searched, exported; crash, restart, strangers"
+    description = "web mode by its API: topics are steered, watched, read, exported, killed, continued; no stranger may"
 
     def run(self, context: Context) -> None:
         """Play it."""
-        context.together(partial(comings.play, context), partial(goings.play, context))
+        context.together(partial(working.play, context), partial(crashes.play, context))
         left = context.left(LEFT_S)
         check(not left, f"processes were left behind: {left}")

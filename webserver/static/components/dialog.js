@@ -7,7 +7,7 @@ let dialogs = 0;
 
 /**
  * @param {string} title
- * @param {(close: (answer?: unknown) => void) => unknown} content
+ * @param {(close: (answer?: unknown) => void, again: () => void) => unknown} content `again` renders it anew
  * @param {{wide?: boolean}} [look]
  * @returns {Promise<any>} the answer; undefined when it was closed without one
  */
@@ -23,14 +23,15 @@ export function openDialog(title, content, { wide = false } = {}) {
       answer = given;
       dialog.close();
     };
-    render(
+    const draw = () => render(
       html`<div class="dialog-frame">
         <header><h2 id=${titleId}>${title}</h2>
           <button class="button ghost icon-only" aria-label="Close" @click=${() => close()}>${icons.cross()}</button></header>
-        ${content(close)}
+        ${content(close, draw)}
       </div>`,
       dialog,
     );
+    draw();
     dialog.addEventListener("close", () => {
       dialog.remove();
       resolve(answer);

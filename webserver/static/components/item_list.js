@@ -98,7 +98,7 @@ class ItemList extends HTMLElement {
       if (pages === this.#coming) this.#replace(pages, toStart);
       else if (pages === this.#pages) this.#refresh();
     });
-    pages.want(0, 99);
+    pages.want(0, 0);
     this.#frame();
   }
 

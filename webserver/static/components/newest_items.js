@@ -7,6 +7,8 @@ import { icons } from "./icons.js";
 import { openItemDialog } from "./item_dialog.js";
 
 const SHOWN = 40;
+/** Items that come faster than this are not lit up one by one: that would only flicker. */
+const CALM_MS = 250;
 
 class NewestItems extends HTMLElement {
   /** @type {import("../topic_model.js").TopicModel | null} */
@@ -14,6 +16,7 @@ class NewestItems extends HTMLElement {
   #paused = false;
   #missed = 0;
   #stale = false;
+  #arrivedAt = -Infinity;
   /** @type {WeakMap<Element, any>} */
   #items = new WeakMap();
 
@@ -96,7 +99,9 @@ class NewestItems extends HTMLElement {
     }
     const list = this.#list;
     if (!list) return;
-    const rows = items.slice(-SHOWN).reverse().map((item) => this.#row(item, true));
+    const calm = performance.now() - this.#arrivedAt > CALM_MS;
+    this.#arrivedAt = performance.now();
+    const rows = items.slice(-SHOWN).reverse().map((item) => this.#row(item, calm));
     list.prepend(...rows);
     while (list.childElementCount > SHOWN) list.lastElementChild?.remove();
     this.#sayEmpty();

@@ -1,6 +1,7 @@
 /** A form's field for a setting, made from the service's description of it (`OptionView`). */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { durationTyped } from "../format.js";
 
 /** @typedef {{name: string, flag: string, type: string, help: string, default: any, choices: string[], minimum: number | null, maximum: number | null}} Option */
 
@@ -27,7 +28,7 @@ const LABELS = {
   fresh: "Start anew",
 };
 /** @type {Record<string, string>} */
-const EMPTY = { max_cost_usd: "no limit", max_time_s: "no limit, or 90s, 1h30m", max_attributes: "no limit", iterations: "no limit", seed: "random" };
+const EMPTY = { max_cost_usd: "no limit", max_time_s: "e.g. 1h30m", max_attributes: "no limit", iterations: "no limit", seed: "random" };
 
 /** @param {Option} option */
 export const labelOf = (option) => LABELS[option.name] ?? sentence(option.flag);
@@ -72,9 +73,15 @@ function input(option, { id, value, list, describedBy, invalid }) {
   return html`<input id=${id} name=${option.name} type=${number ? "number" : "text"} .defaultValue=${given}
     inputmode=${option.type === "integer" ? "numeric" : option.type === "number" ? "decimal" : nothing}
     step=${option.type === "integer" ? "1" : number ? "any" : nothing} min=${(number && option.minimum) ?? nothing} max=${(number && option.maximum) ?? nothing}
-    placeholder=${option.default == null || option.default === "" ? EMPTY[option.name] ?? "" : String(option.default)}
+    placeholder=${placeholder(option)}
     list=${list || nothing} aria-describedby=${describedBy || nothing} aria-invalid=${invalid}
     autocomplete="off" spellcheck="false">`;
+}
+
+/** @param {Option} option @returns {string} what counts when nothing is typed */
+function placeholder({ name, type, default: value }) {
+  if (value == null || value === "") return EMPTY[name] ?? "";
+  return type === "duration" && typeof value === "number" ? durationTyped(value) : String(value);
 }
 
 /**

@@ -2,8 +2,13 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { durationParsed, durationTyped, money } from "../format.js";
+import { icons } from "./icons.js";
 import { budget, wholeNumber } from "./live_number.js";
 import { labelOf } from "./option_field.js";
+
+/** Each has a field, or its place elsewhere, while the topic runs. */
+const CHANGEABLE = ["producers", "max_cost_usd", "max_time_s", "request_size", "concurrency"];
+const FIRST = ["provider", "max_attributes", "iterations", ...CHANGEABLE];
 
 /** @param {string} text @returns {number | null} seconds; null for an empty text: no limit */
 function timeLimit(text) {
@@ -22,7 +27,9 @@ export function settingsPanel(view, page, live) {
     apply: (/** @type {any} */ value) => page.steering.change(view.id, { [name]: value }, done(value)),
     ...how,
   }}></live-number>`;
-  const changeable = ["producers", "max_cost_usd", "max_time_s", "request_size", "concurrency", "topic"];
+  /** @type {any[]} */
+  const known = (page.service?.options ?? []).filter((/** @type {any} */ { name }) => settings[name] !== undefined && !(live && CHANGEABLE.includes(name)));
+  const row = (/** @type {any} */ option) => html`<div><dt>${labelOf(option)}</dt><dd><bdi>${shown(option, settings[option.name])}</bdi></dd></div>`;
   return html`
     ${live ? html`<div class="live-settings">
       ${field("max_cost_usd", { label: "Budget", unit: "US$", placeholder: "no limit", value: settings.max_cost_usd == null ? "" : String(settings.max_cost_usd), parse: budget },
@@ -32,9 +39,8 @@ export function settingsPanel(view, page, live) {
       ${field("request_size", { label: "Items a request", value: String(settings.request_size ?? ""), parse: wholeNumber(1, 1000) }, (value) => `Requests ask for ${value} items now.`)}
       ${field("concurrency", { label: "Requests in flight, each producer", value: String(settings.concurrency ?? ""), parse: wholeNumber(1, 256) }, (value) => `Each producer has ${value} requests in flight now.`)}
     </div>` : nothing}
-    <dl class="settings">${(page.service?.options ?? [])
-      .filter((/** @type {any} */ option) => settings[option.name] !== undefined && (!live || !changeable.includes(option.name)))
-      .map((/** @type {any} */ option) => html`<div><dt>${labelOf(option)}</dt><dd><bdi>${shown(option, settings[option.name])}</bdi></dd></div>`)}</dl>`;
+    <dl class="settings">${known.filter(({ name }) => FIRST.includes(name)).map(row)}</dl>
+    <details class="all-options"><summary>${icons.down()}<span>All settings</span></summary><dl class="settings">${known.filter(({ name }) => !FIRST.includes(name)).map(row)}</dl></details>`;
 }
 
 /** @param {any} option @param {any} value */
