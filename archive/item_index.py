@@ -40,7 +40,7 @@ WHERE id > ? AND id <= ? ORDER BY id LIMIT ?
 """
 # A row for each item costs three times as much as one for all. The numbers come along to show that the order is right.
 _ITEMS = """
-SELECT group_concat(id), CAST(group_concat({text}, char(10)) AS BLOB),
+SELECT group_concat(CAST(id AS INTEGER)), CAST(group_concat({text}, char(10)) AS BLOB),
     group_concat(coalesce(CAST(first_order AS INTEGER), 0))
 FROM (SELECT id, text, first_order FROM items WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)
 """
@@ -192,9 +192,11 @@ class ItemIndex:
             first_orders = integers(orders)
             if first_orders.min() < 0 or first_orders.max() >= len(self._orders):
                 raise reader.damaged("orders of items are missing")
-            if not self._texts.append(texts, count):
-                # No text of ours has a line feed.
-                self._texts.append(reader.row(_IN_ONE_LINE, bounds)[1], count)
+            # No text of ours has a line feed; somebody else's may.
+            if not self._texts.append(texts, count) and not self._texts.append(
+                reader.row(_IN_ONE_LINE, bounds)[1], count
+            ):
+                raise reader.damaged("its texts change while they are read")
             self._counts.append(np.ones(count, dtype=np.int32))
             self._providers.append(self._orders.values[first_orders])
 

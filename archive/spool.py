@@ -52,7 +52,7 @@ def formats() -> list[FormatOption]:
 
 
 def open_spool(folder: Path, format: str) -> Spool:  # noqa: A002
-    """Begin an export; returns when its first bytes are there.
+    """Begin an export; returns when its first bytes are there, which takes some 50 ms.
 
     Args:
         folder: A topic's folder.

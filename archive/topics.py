@@ -12,6 +12,7 @@ from archive.run_reader import stamp
 from archive.topic_view import topic_view
 from contract.errors import ConfigurationError, OrchestratorError
 from contract.service import TopicView
+from contract.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class Topics:
         try:
             names = [path.name for path in self._root.iterdir()]
         except OSError as error:
-            log.debug("%s holds no topics: %s", self._root, error)
+            log.debug("there are no topics: %s", error)
             names = []
         # Folders that have gone are forgotten.
         self._seen = {name: self._look(name) for name in names if name not in without}
@@ -94,7 +95,7 @@ class Topics:
                 return earlier
             return _Seen(found, changed_at < now - _SETTLED_S, topic_view(folder))
         except (OrchestratorError, OSError) as error:
-            log.debug("%s is left out: %s", self._root / name, error)
+            log.debug("%s is left out: %s", printable(name), printable(str(error)))
             return _Seen(found, settled=False, view=None)
 
 

@@ -26,28 +26,7 @@ _ITEMS = 1_000_000
 _BATCH = 600
 _ITEMS_A_SECOND = 600
 _PAGE = 100
-_SYLLABLES = [
-    "ka",
-    "ri",
-    "to",
-    "mon",
-    "sel",
-    "bra",
-    "ven",
-    "dor",
-    "li",
-    "na",
-    "est",
-    "ung",
-    "pha",
-    "qui",
-    "zo",
-    "el",
-    "an",
-    "tre",
-    "gar",
-    "mi",
-]
+_SYLLABLES = ("ka", "ri", "to", "mon", "sel", "bra", "ven", "dor", "li", "na", "est", "ung", "pha", "qui", "zo", "el")
 
 _SEARCHES: tuple[tuple[str, str, Sort], ...] = (
     ("a letter in nearly all", "a", "time"),

@@ -10,16 +10,19 @@ import asyncio
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import aiohttp
 import msgspec
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from benchmarks.report import Figure, Table
-from benchmarks.web_browser import NEWEST_ITEM, WATCH_NEWEST, Load, browser, clock_difference_ms, load, opened
+from benchmarks.web_browser import NEWEST_ITEM, WATCH_NEWEST, Load, arrivals, browser, clock_difference_ms, load, opened
 from benchmarks.web_clients import Heard, live_clients
 from benchmarks.web_model import RATE_A_STREAM, model_server, sent_at
 from benchmarks.web_service import Use, WebService, add_machine, cpu_s, use, web_service
+from contract.service import FoundItem
 
 TOPICS = 4
 PAGES = 20
@@ -36,15 +39,15 @@ _REAL_PAGES = 2
 
 class _News(msgspec.Struct):
     type: str
-    items: tuple[dict[str, object], ...] = ()
+    items: tuple[FoundItem, ...] = ()
 
 
 def _start_topics(service: WebService) -> list[str]:
     return [service.start(f"Benchmark topic {number}", _RUN) for number in range(TOPICS)]
 
 
-async def _listen(url: str, topic: str, heard: dict[str, float]) -> None:
-    """Note when the items' texts come over a live connection."""
+async def _listen(url: str, topic: str, heard: dict[int, tuple[float, float]]) -> None:
+    """Note by item when its line's end was sent and when it came over a live connection."""
     decode = msgspec.json.Decoder(_News).decode
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/api/v1/live") as live:
         await live.send_json({"watch": topic})
@@ -54,13 +57,13 @@ async def _listen(url: str, topic: str, heard: dict[str, float]) -> None:
             news = decode(message.data)
             if news.type == "news":
                 if not first:  # the first one tells what was missed
-                    heard.update((str(item["text"]), now) for item in news.items)
+                    heard.update((item.id, (sent_at(item.text), now)) for item in news.items)
                 first = False
 
 
 async def _arrivals(service: WebService, topic: str) -> tuple[list[list[float]], float, float]:
     """Ages in seconds of a window's lines (heard, in the document, painted); share not painted; clocks' difference."""
-    heard: dict[str, float] = {}
+    heard: dict[int, tuple[float, float]] = {}
     async with browser() as chromium:
         page = await opened(chromium, f"{service.url}/topics/{topic}", WATCH_NEWEST)
         listening = asyncio.create_task(_listen(service.url, topic, heard))
@@ -71,17 +74,16 @@ async def _arrivals(service: WebService, topic: str) -> tuple[list[list[float]],
         await asyncio.sleep(_WINDOW_S)
         end = time.time()
         await asyncio.sleep(2.0)  # what was sent at the window's end is on its way
-        arrived = {text: (at / 1000, painted / 1000) for text, at, painted in await page.evaluate("bench.arrived")}
+        painted = {number: (at / 1000, seen / 1000) for number, _, at, seen in await arrivals(page)}
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
-    window = [text for text in heard if begin <= sent_at(text) < end]
-    seen = [text for text in window if text in arrived]
+    window = {number: times for number, times in heard.items() if begin <= times[0] < end}
     ages = [
-        [moment - sent_at(text) for text in seen for moment in (heard[text],)],
-        [arrived[text][0] - sent_at(text) for text in seen],
-        [arrived[text][1] - sent_at(text) for text in seen],
+        tuple(moment - sent for moment in (came, *painted[number]))
+        for number, (sent, came) in window.items()
+        if number in painted
     ]
-    return ages, 1 - len(seen) / len(window), difference_ms
+    return [list(column) for column in zip(*ages, strict=True)], 1 - len(ages) / len(window), difference_ms
 
 
 def arrival(repeats: int) -> Table:
@@ -174,25 +176,25 @@ def _add_use(table: Table, row: str, windows: Sequence[_Window], heard: Sequence
     )
 
 
-async def _with_real_pages(service: WebService, topics: Sequence[str], pages: int) -> tuple[_Window, float]:
-    """A window with so many real pages; also the median age in seconds at which their items are painted."""
+async def _with_real_pages(service: WebService, topics: Sequence[str], pages: int) -> tuple[_Window, list[Figure]]:
+    """A window with so many real pages; how many of them show new items in it, and the median age of these."""
     async with browser() as chromium:
         shown = [
             await opened(chromium, f"{service.url}/topics/{topics[number % len(topics)]}", WATCH_NEWEST)
             for number in range(pages)
         ]
         for page in shown:
-            await page.wait_for_selector(NEWEST_ITEM)
+            with suppress(PlaywrightTimeoutError):  # it is counted below
+                await page.wait_for_selector(NEWEST_ITEM)
         await asyncio.sleep(_WARM_UP_S)
-        for page in shown:
-            await page.evaluate("bench.arrived = []")
+        begin = time.time()
         window = await asyncio.to_thread(_window, service)
         ages = [
-            painted / 1000 - sent_at(text)
+            [painted / 1000 - sent_at(text) for _, text, _, painted in await arrivals(page) if sent_at(text) >= begin]
             for page in shown
-            for text, _, painted in await page.evaluate("bench.arrived")
         ]
-    return window, statistics.median(ages)
+    painted_ms = statistics.median([age for one in ages for age in one]) * 1000
+    return window, [Figure("pages that show them", sum(map(bool, ages))), Figure("painted after ms", painted_ms)]
 
 
 def open_pages(repeats: int) -> Table:
@@ -218,11 +220,10 @@ def open_pages(repeats: int) -> Table:
         _add_use(table, f"{PAGES} light clients", with_clients, heard)
         _add_use(table, "no page any more", without)
         with live_clients(service, topics, PAGES) as clients:
-            window, age_s = asyncio.run(_with_real_pages(service, topics, _REAL_PAGES))
-            row = f"{PAGES} light clients, {_REAL_PAGES} real pages"
-            _add_use(table, row, [window], [clients.leave()], Figure("painted after ms", age_s * 1000))
-        window, age_s = asyncio.run(_with_real_pages(service, topics, PAGES))
-        _add_use(table, f"{PAGES} real pages", [window], [], Figure("painted after ms", age_s * 1000))
+            window, seen = asyncio.run(_with_real_pages(service, topics, _REAL_PAGES))
+            _add_use(table, f"{PAGES} light clients, {_REAL_PAGES} real pages", [window], [clients.leave()], *seen)
+        window, seen = asyncio.run(_with_real_pages(service, topics, PAGES))
+        _add_use(table, f"{PAGES} real pages", [window], [], *seen)
     return table
 
 

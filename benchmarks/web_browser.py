@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -10,9 +11,10 @@ from typing import NamedTuple
 
 from playwright.async_api import Browser, CDPSession, Page, async_playwright
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-_OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage")  # containers, and root, have no other
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_OPTIONS = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-gpu")
 _CLOCK_LOOKS = 30
+_TIMEOUT_MS = 60_000.0
 
 NEWEST_ITEM = "[data-testid=newest-item]"
 
@@ -31,18 +33,21 @@ WATCH_NEWEST = (
     _CLOCK
     + """
 bench.arrived = [];
+bench.known = new Set();
 new MutationObserver((records) => {
   const at = bench.now();
-  const texts = [];
+  const came = [];
   for (const { addedNodes } of records)
-    for (const node of addedNodes)
-      if (node.dataset?.testid === "newest-item" && node.classList.contains("arriving"))
-        texts.push(node.querySelector("bdi").textContent);
-  if (texts.length) bench.painted((painted) => bench.arrived.push(...texts.map((text) => [text, at, painted])));
+    for (const row of addedNodes)
+      if (row.dataset?.testid === "newest-item" && !bench.known.has(row.dataset.itemId)) {
+        bench.known.add(row.dataset.itemId);
+        came.push([Number(row.dataset.itemId), row.firstElementChild.textContent]);
+      }
+  if (came.length) bench.painted((painted) => bench.arrived.push(...came.map((item) => [...item, at, painted])));
 }).observe(document, { childList: true, subtree: true });
 """
 )
-"""Notes each newest item: `[text, in the document at, painted at]`."""
+"""Notes each newest item once: `[id, text, in the document at, painted at]`."""
 
 WATCH_FIRST_ROW = (
     _CLOCK
@@ -117,12 +122,14 @@ class Load(NamedTuple):
 
 @asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium, or another one on the path."""
-    path = next(filter(None, map(shutil.which, _NAMES)), None)
-    if path is None:
-        raise RuntimeError(f"none of {', '.join(_NAMES)} is on the path")
+    """The browser that the variable CHROMIUM names, or the first one that is installed."""
+    given = os.environ.get("CHROMIUM")
+    program = shutil.which(given) if given else next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if program is None:
+        raise RuntimeError(f"{given or 'Chromium'} is not installed")
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=path, args=_OPTIONS)
+        sandbox = os.geteuid() != 0  # as root it refuses to build its sandbox
+        launched = await playwright.chromium.launch(executable_path=program, args=_OPTIONS, chromium_sandbox=sandbox)
         try:
             yield launched
         finally:
@@ -134,8 +141,14 @@ async def opened(chromium: Browser, url: str, script: str = _CLOCK) -> Page:
     context = await chromium.new_context(viewport={"width": 1280, "height": 900})
     await context.add_init_script(script)
     page = await context.new_page()
-    await page.goto(url)
+    page.set_default_timeout(_TIMEOUT_MS)
+    await page.goto(url, wait_until="commit")
     return page
+
+
+async def arrivals(page: Page) -> list[tuple[int, str, float, float]]:
+    """What `WATCH_NEWEST` has noted."""
+    return [(number, text, at, painted) for number, text, at, painted in await page.evaluate("bench.arrived")]
 
 
 async def clock_difference_ms(page: Page) -> float:

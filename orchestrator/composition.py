@@ -180,6 +180,7 @@ def _check_simulation(specs: list[ProviderSpec]) -> None:
 
 
 def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | None]:
+    from orchestrator.limits import unknown_price
     from orchestrator.pricing import parse_prices, price_of
 
     given = parse_prices(settings.prices)
@@ -191,9 +192,7 @@ def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | 
     if settings.max_cost_usd is not None:
         for name, price in prices.items():
             if price is None:
-                raise ConfigurationError(
-                    f"--max-cost cannot be kept: nobody knows the price of {name}; give it: --price {name}=INPUT,OUTPUT"
-                )
+                raise ConfigurationError(unknown_price(name))
     return prices
 
 

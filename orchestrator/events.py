@@ -77,7 +77,7 @@ class OrderEnded(msgspec.Struct, frozen=True, tag="order"):
 
 
 class ProducerDied(msgspec.Struct, frozen=True, tag="died"):
-    """A producer process ended unasked; its orders are given to others and it is replaced."""
+    """A producer process ended unasked; its orders are given to others, and it is replaced if it is still wanted."""
 
     producer: int
     why: str

@@ -66,6 +66,7 @@ class OtelObserver(RunObserver):
         self._context = set_span_in_context(self._span, Context())
         self._run: Run | None = None
         self._spawned: dict[int, _Spawned] = {}
+        self._died: set[int] = set()
         self._process_windows: dict[tuple[int, int, str], ProcessWindow] = {}
         self._write_window: WriteWindow | None = None
         self._began_ns = 0
@@ -168,7 +169,8 @@ class OtelObserver(RunObserver):
         """See `RunObserver`."""
         span = self._start(spans.SPAWN, {spans.PRODUCER_INDEX: producer, spans.PRODUCER_GENERATION: generation})
         self._spawned[producer] = _Spawned(span, generation)
-        if generation:
+        if producer in self._died:
+            self._died.discard(producer)
             self._metering.restarted(producer)
         return msgspec.structs.replace(self._setup, carrier=carrier_of(span))
 
@@ -186,6 +188,8 @@ class OtelObserver(RunObserver):
     def exited(self, producer: int, pid: int | None, exit_code: int | None, *, expected: bool) -> None:
         """See `RunObserver`. The producer cannot tell its own death: its open spans are never exported."""
         spawned = self._spawned[producer]
+        if not expected:
+            self._died.add(producer)
         if spawned.span.is_recording() and not expected:
             spawned.span.set_attribute(spans.ERROR_TYPE, ErrorKind.PROCESS_CRASH.value)
             spawned.span.set_status(Status(StatusCode.ERROR, "it ended before it was ready"))

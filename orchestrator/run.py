@@ -126,6 +126,7 @@ class Run:
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings; called in the loop's thread. Topic, store and providers stay what they were."""
         self.settings = self.desk.settings = settings
+        self.store.change_settings(shown_settings(settings))
         self.budget.limit_usd = settings.max_cost_usd
         self.stats.resize(settings.producers)
         self.supervisor.resize(settings.producers)

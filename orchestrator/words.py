@@ -52,7 +52,7 @@ def in_words(event: RunEvent) -> Words | None:
             )
         case ProducerDied():
             died = f"producer {event.producer} died: {event.why}"
-            return Words("warning", "died", f"{died}; it is replaced, its {event.orders} open orders go on")
+            return Words("warning", "died", f"{died}; its {event.orders} open orders go on with others")
         case ProviderDisabled():
             return Words("error", "disabled", f"provider {event.provider} is not used any more: {event.message}")
         case Steered():

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from tester.web_client import WebClient
 
 _START_S = 30.0
-_STOP_S = 5.0
-_SERVICE_STOP_S = 20.0
-"""What `scripts/stop.sh` gives a service, too."""
 _SHOWN_CHARACTERS = 1500
 _SHOWN_LINES = 3
 _S = TypeVar("_S", bound="Service")
@@ -47,7 +44,12 @@ class Service:
         name: Also the name of its log files, `NAME.stdout` and `NAME.stderr`.
         command: Its process.
         config: What it was started with.
+
+    Attributes:
+        stop_s: Seconds that it has for ending when asked.
     """
+
+    stop_s = 5.0
 
     def __init__(self, name: str, command: Command, config: OrchestratorConfig) -> None:
         self.name = name
@@ -115,14 +117,14 @@ class Service:
         """Signal its process; nothing happens if it has ended."""
         self.command.signal(number)
 
-    async def stop(self, timeout_s: float = _STOP_S) -> Ended:
-        """Ask it to end (SIGTERM) and wait for that.
+    async def stop(self, timeout_s: float | None = None) -> Ended:
+        """Ask it to end (SIGTERM) and wait for that, `stop_s` if no other time is said.
 
         Raises:
             CheckError: See `ended`.
         """
         self.signal(signal.SIGTERM)
-        return await self.ended(timeout_s)
+        return await self.ended(self.stop_s if timeout_s is None else timeout_s)
 
     async def _until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait for news of the process until a condition holds; whether it does."""
@@ -141,7 +143,7 @@ class Service:
 
 
 class WebService(Service):
-    """The service of web mode, with its web server and its topics' processes.
+    """The service of web mode, with its web server and its topics' processes; asked to end, it ends all topics at once.
 
     Args:
         name: See `Service`.
@@ -153,6 +155,7 @@ class WebService(Service):
     """
 
     address = ""
+    stop_s = 20.0  # what scripts/stop.sh gives it, too
 
     async def ready(self, timeout_s: float) -> Self:
         """Wait until it takes requests.
@@ -169,14 +172,6 @@ class WebService(Service):
 
         return WebClient(self.address, self.trace_id, token=token)
 
-    async def stop(self, timeout_s: float = _SERVICE_STOP_S) -> Ended:
-        """Ask it to end (SIGTERM), which ends all its topics at once, and wait for that.
-
-        Raises:
-            CheckError: See `ended`.
-        """
-        return await super().stop(timeout_s)
-
 
 class ServiceConstellation:
     """Owns every process that is started through it; an async context manager, at whose end none of them is left.
@@ -189,7 +184,7 @@ class ServiceConstellation:
         folder: Their working directory, with their logs; None for a new temporary one, which is removed after
             success and kept after a failure.
         environment: Variables of each of them, besides `clean_environment` and `traced_environment`.
-        stop_s: Seconds that they have for ending when asked.
+        stop_s: Seconds that they have for ending when asked; None: each its own `Service.stop_s`.
 
     Attributes:
         folder: As given, or the temporary one.
@@ -202,7 +197,7 @@ class ServiceConstellation:
         folder: Path | str | None = None,
         *,
         environment: Mapping[str, str | None] | None = None,
-        stop_s: float = _STOP_S,
+        stop_s: float | None = None,
     ) -> None:
         self.trace_endpoint = trace_endpoint
         self.services: list[Service] = []
@@ -286,9 +281,7 @@ class ServiceConstellation:
 
     async def stop(self) -> None:
         """Ask all services to end and wait for that, at most `stop_s`; those that do not are killed at the end."""
-        for service in self.services:
-            service.signal(signal.SIGTERM)
-        endings = (service.ended(self._stop_s) for service in self.services)
+        endings = [service.stop(self._stop_s) for service in self.services]
         await asyncio.gather(*endings, return_exceptions=True)
 
     def _kill(self) -> None:

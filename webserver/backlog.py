@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-MAX_NEWS = 1024
+MAX_NEWS = 10_000
 MAX_NEWS_CHARACTERS = 1024 * 1024
+"""More than what can come from the service before a client that keeps up gets its turn."""
 
 
 class Summaries(msgspec.Struct, frozen=True):

@@ -27,6 +27,8 @@ VIEWS_EVERY_S = 0.25
 PING_EVERY_S = 15.0
 LOOK_EVERY_S = 5.0
 """How often folders are looked at for what other processes do there, while somebody watches."""
+_LOOKS_APART_S = 1.0
+"""Pages that are opened at the same time look once."""
 _TRY_AGAIN_LATER = 1013
 
 _encode = msgspec.json.Encoder().encode
@@ -212,6 +214,7 @@ class Hub:
             message = _news_message(id, news, gap)
             for client in watched.clients:
                 self._put_news(client, message)
+        self._forget(id)
 
     # --- what is done from time to time --------------------------------------------------------------------
 
@@ -232,10 +235,10 @@ class Hub:
                 client.filled.set()
 
     async def _look(self) -> None:
-        """Find what other processes have changed. Several clients that come at once look once."""
+        """Find what other processes have changed."""
         async with self._looking:
             now = asyncio.get_running_loop().time()
-            if now - self._looked_at < 1.0:
+            if now - self._looked_at < _LOOKS_APART_S:
                 return
             try:
                 views = await self._catalog.all()

@@ -210,8 +210,9 @@ class SocketCommunicator(Generic[Out, In]):
         for channel in list(self._ends):
             self.close(channel)
         self._selector.close()
+        wake, self._wake_write = self._wake_write, -1  # a late `wake` must not write to what has its number then
         os.close(self._wake_read)
-        os.close(self._wake_write)
+        os.close(wake)
 
 
 def _pipe() -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -151,7 +152,19 @@ def _gone(output: Path, service: Running, patience_s: float) -> bool:
         if time.monotonic() >= deadline:
             return False
         time.sleep(_ASK_EVERY_S)
-    return True
+    return _has_exited(service.pid, deadline)
+
+
+def _has_exited(pid: int, deadline: float) -> bool:
+    """Wait for a process's end, which comes a moment after it gave its lock back; whether it came in time."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):  # it is gone, or this system (macOS) has no such thing
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0])
+    finally:
+        os.close(descriptor)
 
 
 def _say(text: str) -> None:

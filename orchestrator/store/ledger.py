@@ -101,6 +101,11 @@ class Ledger:
         self._run_id = int(cursor.lastrowid or 0)
         return self._run_id
 
+    def change_settings(self, settings: object) -> None:
+        """Write what the run's settings are now: a later run continues with them."""
+        encoded = msgspec.json.encode(settings, enc_hook=str).decode()
+        self._database.execute("UPDATE runs SET settings = ? WHERE id = ?", (encoded, self._run_id))
+
     def end_run(self, stop_reason: str, unique: int) -> None:
         """Write the run's end."""
         self._database.execute(

@@ -129,6 +129,13 @@ class Store:
             self._write_manifest()
             return run_id
 
+    def change_settings(self, settings: Mapping[str, object]) -> None:
+        """Write what the run's settings are now. `settings` must hold no key."""
+        with self._guarded():
+            with Transaction(self._database):
+                self._ledger.change_settings(settings)
+            self._write_manifest()
+
     def issue_order(self, *, provider: str, model: str, mode: str, size: int, producer: int) -> int:
         """Write a new order, durably, before it costs anything; returns its id, unique over all runs of the folder."""
         with self._guarded(), Transaction(self._database):

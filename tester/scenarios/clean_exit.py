@@ -13,7 +13,7 @@ from tester.served import names, open_requests
 
 _RUN = ("--topic", TOPIC, "--producers", "2")
 _SIMULATED = (*_RUN, "--provider", "test", "--iterations", "2", "--provider-option", "test.speed=0")
-_FILES = {"attributes.txt", "rejected.jsonl", "run.db", "run.json"}
+_FILES = {"attributes.txt", "events.jsonl", "rejected.jsonl", "run.db", "run.json"}
 """All that a run's folder holds afterwards; the lock and the database's log are gone with the run."""
 _LOCK = {".lock", "run.lock"}
 

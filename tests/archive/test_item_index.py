@@ -154,6 +154,8 @@ def test_another_run_in_the_same_file_is_noticed(folder: Folder) -> None:
     folder.items(["x", "y", "z"])
     index.refresh()
     assert texts(index) == ["x", "y", "z"]
+    assert texts(index, "x") == ["x"]
+    assert texts(index, "a") == []
 
 
 def test_a_restored_copy_is_noticed(folder: Folder) -> None:
@@ -198,6 +200,33 @@ def test_pages_that_there_are_not(folder: Folder, arguments: dict[str, Any]) -> 
     """Arguments out of their bounds are refused."""
     with pytest.raises(ValueError, match="no such page"):
         ItemIndex(folder.path).page(**{"offset": 0, "limit": 10, **arguments})
+
+
+@pytest.mark.parametrize("sort", ["count", "provider"])
+def test_equal_items_stay_in_the_order_of_time(folder: Folder, sort: Sort) -> None:
+    """Items that a sort cannot tell apart are sorted by time, however many they are."""
+    for number in range(300):
+        folder.item(str(number), 1 if number % 3 else None)
+        if number % 3:
+            folder.sighting(number + 1)
+    index = ItemIndex(folder.path)
+    index.refresh()
+    expected = [*range(0, 300, 3), *(number for number in range(300) if number % 3)]
+    assert [int(text) for text in texts(index, "", sort)] == expected
+    assert [int(text) for text in texts(index, "", sort, descending=True)] == expected[::-1]
+
+
+def test_more_sightings_than_two_bytes_count(folder: Folder) -> None:
+    """Counts beyond 65,535 are counted and sorted as well."""
+    folder.items("abc")
+    folder.database.execute("BEGIN")
+    folder.database.executemany("INSERT INTO sightings VALUES (?, 1)", [(2,)] * 70_000 + [(3,)] * 10)
+    folder.database.execute("COMMIT")
+    index = ItemIndex(folder.path)
+    index.refresh()
+    assert [(item.text, item.count) for item in index.page(0, 9, "", "count").items] == [
+        ("b", 70_001), ("c", 11), ("a", 1),
+    ]  # fmt: skip
 
 
 def test_bounds_of_pages(folder: Folder) -> None:
@@ -261,12 +290,24 @@ def test_memory(folder: Folder) -> None:
         ("UPDATE items SET first_order = -1", "orders of items"),
         ("UPDATE items SET first_order = 1e300", "orders of items"),
         ("UPDATE orders SET id = 7", "orders are missing"),
+        (
+            "CREATE TABLE o AS SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o RENAME TO orders; "
+            "UPDATE orders SET id = 'x'",
+            "orders of items",
+        ),
+        (
+            "DROP VIEW counted_items; CREATE TABLE o AS SELECT * FROM items; DROP TABLE items; "
+            "ALTER TABLE o RENAME TO items; "
+            "UPDATE items SET id = '2x'",
+            "items are missing",
+        ),
     ],
 )
 def test_numbers_that_lead_nowhere(folder: Folder, statement: str, told: str) -> None:
     """References to what is not there are damage, told as such."""
     folder.items(["a", "b"])
-    folder.database.execute(statement)
+    folder.item("c", 1)
+    folder.database.executescript(statement)
     with pytest.raises(ForeignDatabaseError, match=told):
         ItemIndex(folder.path).refresh()
 

@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from archive import spool as spool_module
 from archive.export import FORMATS, export
-from archive.spool import CHUNK_BYTES, FormatOption, formats, open_spool
+from archive.spool import CHUNK_BYTES, FormatOption, Spool, formats, open_spool
 from contract.errors import ConfigurationError, ForeignDatabaseError, StorageError
 from tests.archive.folder_cases import Folder
 from tests.orchestrator.store_cases import feed, open_store
@@ -161,27 +161,48 @@ def test_the_reader_follows_the_writer(tmp_path: Path, monkeypatch: pytest.Monke
     assert list(chunks) == [b"second"]
 
 
-def endless(out: BinaryIO) -> None:
-    """An export without end."""
-    while True:
-        out.write(b"x" * 1000)
-
-
-def test_a_reader_that_leaves_ends_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closing the iterator, closing the spool, or dropping either of them ends the writer."""
-    replaced(monkeypatch, endless)
-    chunks = open_spool(tmp_path, "jsonl").chunks()
-    next(chunks)
+def close_iterator(spool: Spool) -> None:
+    """As a server does when its client has gone."""
+    chunks = spool.chunks()
+    assert next(chunks) == b"first"
     chunks.close()  # type: ignore[attr-defined]
-    spool = open_spool(tmp_path, "jsonl")
+
+
+def drop_iterator(spool: Spool) -> None:
+    """As a server does that forgets to."""
+    assert next(spool.chunks()) == b"first"
+
+
+def close_twice(spool: Spool) -> None:
+    """A spool that nobody has begun to read."""
     spool.close()
     spool.close()
-    dropped = open_spool(tmp_path, "jsonl")
-    del dropped
-    chunks = open_spool(tmp_path, "jsonl").chunks()
-    next(chunks)
-    del chunks
+
+
+@pytest.mark.parametrize("leave", [close_iterator, drop_iterator, close_twice, lambda spool: None])
+def test_a_reader_that_leaves_ends_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: Callable[[Spool], None]
+) -> None:
+    """Closing the iterator, closing the spool, or dropping either of them ends the writer."""
+    left = threading.Event()
+    ended = []
+
+    def write(out: BinaryIO) -> None:
+        out.write(b"first")
+        assert left.wait(WAIT_S)
+        try:
+            out.write(b"second")
+        except BaseException:
+            ended.append(True)
+            raise
+
+    replaced(monkeypatch, write)
+    leave(open_spool(tmp_path, "jsonl"))
     gc.collect()
+    left.set()
+    for thread in writers():
+        thread.join(WAIT_S)
+    assert ended == [True]
 
 
 def test_an_export_that_is_closed_under_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

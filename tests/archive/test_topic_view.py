@@ -219,6 +219,10 @@ def test_portions_do_not_show(folder: Folder, monkeypatch: pytest.MonkeyPatch) -
         "UPDATE orders SET provider = x'ff', model = x'00', error = x'ff', state = 'failed'",
         "UPDATE orders SET id = 9223372036854775807 - id",
         "UPDATE orders SET run_id = 'x'",
+        "CREATE TABLE o AS SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o RENAME TO orders; "
+        "UPDATE orders SET id = 'x'",
+        "CREATE TABLE o AS SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o RENAME TO orders; "
+        "UPDATE orders SET id = -1.5",
     ],
 )
 def test_values_that_make_no_sense(folder: Folder, statement: str) -> None:
@@ -226,7 +230,7 @@ def test_values_that_make_no_sense(folder: Folder, statement: str) -> None:
     folder.run(START, START + 1, "iterations")
     folder.order(new=1, cost_usd=1.0)
     folder.order(new=1, cost_usd=1.0)
-    folder.database.execute(statement)
+    folder.database.executescript(statement)
     view = topic_view(folder.path)
     assert "NaN" not in json.dumps(json.loads(msgspec.json.encode(view)), allow_nan=False)
 

@@ -700,7 +700,7 @@ _PROCESSES = (
         name="dead-producer-not-replaced",
         breaks="nothing takes the place of a producer that was killed",
         scenario=KILL,
-        message=r"^after 1 kills no (further answer came|producer became ready)|did not end within",
+        message=r"^after \d kills no (further answer came|producer became ready)|did not end within",
         orchestrator="""
             from orchestrator.supervisor import Supervisor
 

@@ -47,8 +47,8 @@ EVENTS: list[tuple[RunEvent, tuple[str, str, str] | None, tuple[int, str] | None
     ),
     (
         ProducerDied(2, "it was killed by SIGKILL", 3),
-        ("warning", "died", "producer 2 died: it was killed by SIGKILL; it is replaced, its 3 open orders go on"),
-        (logging.WARNING, "producer 2 died: it was killed by SIGKILL; it is replaced, its 3 open orders go on"),
+        ("warning", "died", "producer 2 died: it was killed by SIGKILL; its 3 open orders go on with others"),
+        (logging.WARNING, "producer 2 died: it was killed by SIGKILL; its 3 open orders go on with others"),
     ),
     (
         ProviderDisabled("openai:gpt", "the key was refused"),

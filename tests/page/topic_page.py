@@ -56,6 +56,11 @@ class TopicPage:
         expect(self.state).to_be_visible()
         expect(self.page.locator(".live")).to_have_text("Live")
 
+    def arrive(self, topic_id: str) -> None:
+        """The page goes to a topic by itself."""
+        self.page.wait_for_url(f"**/topics/{topic_id}")
+        expect(self.state).to_be_visible()
+
     def unique_items(self) -> int:
         """How many items the topic has, as the page shows it."""
         return int(self.unique.get_attribute("data-value") or 0)

@@ -115,8 +115,8 @@ def test_a_service_has_no_topic() -> None:
     assert (built.topic, built.port) == (None, 0)
     assert built.arguments()[0] != "--topic"
     assert {"--producers 3", "--port 0", "--provider test"} <= _pairs(built.arguments())
-    asked = OrchestratorConfig.builder().port(8080).host("0.0.0.0").allowed_hosts("lists.example").build_service()
-    assert {"--port 8080", "--host 0.0.0.0", "--allowed-hosts lists.example"} <= _pairs(asked.arguments())
+    asked = OrchestratorConfig.builder().port(8080).host("::1").allowed_hosts("lists.example").build_service()
+    assert {"--port 8080", "--host ::1", "--allowed-hosts lists.example"} <= _pairs(asked.arguments())
 
 
 @pytest.mark.parametrize("step", [lambda b: b.topic("a"), lambda b: b.fresh(), lambda b: b.json(), lambda b: b.quiet()])

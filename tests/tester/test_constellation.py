@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tester.checks import CheckError
-from tester.config import OrchestratorConfig
+from tester.config import ConfigError, OrchestratorConfig
 from tester.constellation import Service, ServiceConstellation
 from tester.process_table import poll_until
 
@@ -225,6 +225,59 @@ def test_waiting_says_what_came_instead(program: Path) -> None:
             assert not service.running
 
     asyncio.run(play())
+
+
+SERVICE = """
+import http.server, os, signal, sys
+def end(number, frame):
+    print("ended; everything found is kept", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("a warning that comes before")
+print("the page is at http://localhost:8123 (topics in somewhere; Ctrl-C ends)", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def test_a_service_of_web_mode_is_there_when_it_takes_requests(program: Path) -> None:
+    """It is started without a topic, on any port; its address is known at once, and it ends in order."""
+    program.write_text(SERVICE)
+
+    async def play() -> None:
+        async with ServiceConstellation(ENDPOINT) as constellation:
+            web = await constellation.start_service(OrchestratorConfig.builder().producers(2).build_service())
+            assert web.address == "http://localhost:8123"
+            arguments = " ".join(web.command.arguments)
+            assert "--producers 2" in arguments
+            assert "--port 0" in arguments
+            assert "--topic" not in arguments
+            client = web.client(token="t")  # noqa: S106 - nobody's
+            assert client.address == web.address
+            ended = await web.stop()
+            assert (ended.exit_code, ended.stdout.splitlines()[-1]) == (0, "ended; everything found is kept")
+
+    asyncio.run(play())
+
+
+def test_a_service_that_does_not_begin_is_told(program: Path) -> None:
+    """One that ends instead, or says nothing, fails the start with what was said; nothing of it is left."""
+    program.write_text(BRIEF)
+
+    async def play(timeout_s: float) -> None:
+        async with ServiceConstellation(ENDPOINT, stop_s=0.1) as constellation:
+            with pytest.raises(CheckError, match="the page is at"):
+                await constellation.start_service(timeout_s=timeout_s)
+
+    asyncio.run(play(WITHIN_S))
+    program.write_text(POLITE)
+    asyncio.run(play(0.2))
+
+
+def test_a_service_has_no_topic() -> None:
+    """The configuration of a run is refused where a service is started."""
+    with pytest.raises(ConfigError, match="build_service"):
+        asyncio.run(ServiceConstellation(ENDPOINT).start_service(CONFIG))
 
 
 def test_it_is_used_as_a_context_manager() -> None:

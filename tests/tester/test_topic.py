@@ -13,7 +13,7 @@ from tester.checks import CheckError
 from tester.collector import Collector
 from tester.topic import Topic
 from tester.trace import Span
-from tests.tester.trace.build import Run, changed
+from tests.tester.trace.build import Run, Service, changed
 
 NAME = "test topic"
 OTHER_TRACE = "1" * 32
@@ -109,6 +109,31 @@ def test_of_several_runs_the_last_or_the_named_one_is_meant(file: Path) -> None:
     collector.store.add([*second, *first])
     assert _wait(collector).trace.root.trace_id == OTHER_TRACE
     assert _wait(collector, trace_id=first[0].trace_id).stop_reason == "max_time"
+
+
+def test_in_web_mode_a_topic_is_a_part_of_the_trace(file: Path) -> None:
+    """Of a service that goes on, only the topic's own spans must have come; another topic's do not count."""
+    service = Service(Run(producers=1, orders=1), Run(producers=2, orders=1))
+    runs = [span for span in service.spans if span.name == names.RUN]
+    named = {id(runs[0]): "lake fish", id(runs[1]): NAME}
+    spans = [
+        changed(span, app__topic=named[id(span)])
+        if id(span) in named
+        else changed(span, file__path=str(file))
+        if span.name == names.WRITE
+        else span
+        for span in service.spans
+        if span.name not in (names.SERVICE, names.WEBSERVER_RUN)
+    ]
+    collector = Collector()
+    others, mine = ([one for one in spans if (one.pid // 10_000 == 2) is wanted] for wanted in (False, True))
+    collector.store.add([*others, *mine[:-1]])
+    with pytest.raises(CheckError):
+        _wait(collector, 0.01)
+    collector.store.add(mine)
+    topic = _wait(collector)
+    assert len(topic.trace) == len(mine)
+    topic.assert_producers(2).assert_conserved()
 
 
 def test_what_is_missing_is_told(file: Path) -> None:

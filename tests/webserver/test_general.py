@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from contract.service import Start
 from contract.version import __version__
 from tests.webserver.serving import OPTIONS, Serving, in_loop, make_topic, serving, view
 
@@ -147,8 +149,6 @@ async def test_a_session_in_the_browser(tmp_path: Path) -> None:
 async def test_live_events_need_the_token_as_well(tmp_path: Path) -> None:
     """A WebSocket without it is refused before it is one."""
     async with serving(tmp_path, token=TOKEN) as web:
-        import aiohttp
-
         address = f"ws://127.0.0.1:{web.port}/api/v1/live"
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await web.client.ws_connect(address)
@@ -163,8 +163,6 @@ async def test_the_services_death(tmp_path: Path) -> None:
     async with serving(tmp_path) as web, web.live() as live:
         web.service.answers = lambda message: None
         asking = asyncio.create_task(web.send("POST", "/api/v1/topics", {"topic": "x"}))
-        from contract.service import Start
-
         await web.service.hears(Start)
         web.service.die()
         assert await live.closed() == 1001

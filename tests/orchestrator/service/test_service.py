@@ -130,15 +130,17 @@ def test_a_topic_runs_once(web: WebServer) -> None:
 
 
 def test_a_stopped_topic_is_continued_with_its_last_settings(web: WebServer, output: Path) -> None:
-    """Its items stay, its settings too, but for those that are given."""
-    web.ask(Start, "River towns", {**ENDLESS, "request_size": 11})
+    """Its items stay, its settings too, as they were changed while it ran, but for those that are given."""
+    web.ask(Start, "River towns", {**ENDLESS, "seed": 11})
     web.view("river-towns", lambda view: view.unique > 0)
+    web.steer("river-towns", Change(request_size=13))
     web.steer("river-towns", Stop(now=True))
     web.view("river-towns", _ended)
     before = _lines(output / "river-towns")
     assert web.ask(Continue, "river-towns", {"producers": 1, "iterations": 2}).error == ""
     view = web.view("river-towns", lambda view: view.stop_reason == "iterations")
-    assert (view.settings["request_size"], view.settings["producers"], view.calls) == (11, 1, 2)
+    kept = [view.settings[name] for name in ("seed", "request_size", "producers")]
+    assert (kept, view.calls) == ([11, 13, 1], 2)
     assert _lines(output / "river-towns")[: len(before)] == before
     assert view.unique == len(_lines(output / "river-towns"))
     assert web.ask(Continue, "never-seen").status in (400, 404)
