@@ -135,18 +135,26 @@ def reading(folder: Path) -> Iterator[RunReader]:
 def _open(folder: Path) -> tuple[sqlite3.Connection, tuple[int, int]]:
     for _ in range(_OPENINGS):
         file = _file(folder)
-        database = RealFileSystem().connect_database(folder / DATABASE_NAME, read_only=True)
+        database = None
         try:
-            if not check_database(database, folder):
-                raise ConfigurationError(f"{folder} holds no run yet ({DATABASE_NAME} is being created)")
+            database = RealFileSystem().connect_database(folder / DATABASE_NAME, read_only=True)
+            # One transaction: a database that is being created has either nothing or all.
+            database.execute("BEGIN")
+            complete = check_database(database, folder)
+            database.execute("COMMIT")
             # SQLite finds the write-ahead log by its path when it first reads. If the folder was replaced in between
             # (--fresh), the log belongs to another database than the one that is open.
             if _file(folder) == file:
+                if not complete:
+                    raise ConfigurationError(f"{folder} holds no run yet ({DATABASE_NAME} is being created)")
                 return database, file
-        except BaseException:
+        except BaseException as error:
+            if database is not None:
+                database.close()
+            if not isinstance(error, sqlite3.Error | ForeignDatabaseError) or _file(folder) == file:
+                raise
+        else:
             database.close()
-            raise
-        database.close()
     raise StorageError(f"cannot read {folder}: it is replaced again and again; nothing was changed; try again")
 
 
@@ -170,7 +178,11 @@ def _file(folder: Path) -> tuple[int, int]:
 def _reading_error(error: OSError | sqlite3.Error, folder: Path) -> OrchestratorError:
     detail = printable(str(error))
     if isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        code = getattr(error, "sqlite_errorcode", 0)
+        if code == sqlite3.SQLITE_READONLY_ROLLBACK:
+            # Only the first step of its making is no part of a write-ahead log.
+            return ConfigurationError(f"{folder} holds no run yet (its making was broken off; start the topic again)")
+        code &= 0xFF
         if code == sqlite3.SQLITE_INTERRUPT:
             return damaged(folder, "reading it does not come to an end")
         if code in _FAULTS_OF_THE_FILE or isinstance(error, sqlite3.DataError):

@@ -21,6 +21,7 @@ import msgspec
 
 from archive.export import FORMATS, PARQUET_HINT, export
 from archive.failures import translated
+from archive.run_reader import reading
 from contract.errors import ConfigurationError, StorageError
 
 ATTRIBUTES_NAME = "attributes.txt"
@@ -63,7 +64,11 @@ def open_spool(folder: Path, format: str) -> Spool:  # noqa: A002
         ForeignDatabaseError: `run.db` is damaged, something else, or from a newer version.
         StorageError: The folder cannot be read, or there is no room for temporary files.
     """
-    return _open_text(folder) if format == "txt" else _begin_export(folder, format)
+    if format == "txt":
+        return _open_text(folder)
+    with reading(folder):
+        pass  # it tells a run that is just being created from a damaged one, and links from files
+    return _begin_export(folder, format)
 
 
 class Spool:

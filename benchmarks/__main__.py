@@ -6,7 +6,19 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import archive, arrival, collector, concurrency, load, memory, startup, tracing
+from benchmarks import (
+    archive,
+    arrival,
+    collector,
+    concurrency,
+    load,
+    memory,
+    startup,
+    tracing,
+    web,
+    web_million,
+    web_slowdown,
+)
 from benchmarks.report import Table
 
 BENCHMARKS: dict[str, Callable[[int], Table]] = {
@@ -20,7 +32,14 @@ BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "collector": collector.spans_per_second,
     "tracing": tracing.tracing,
     "archive": archive.archive_reading,
+    "web-arrival": web.arrival,
+    "web-load": web.first_load,
+    "web-pages": web.open_pages,
+    "web-million": web_million.million,
+    "web-slowdown": web_slowdown.slowdown,
 }
+GROUPS = {"web": [name for name in BENCHMARKS if name.startswith("web-")]}
+"""Names for several at once."""
 
 
 def run_all_benchmarks(names: list[str], repeats: int) -> None:
@@ -32,13 +51,16 @@ def run_all_benchmarks(names: list[str], repeats: int) -> None:
 def main() -> int:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; default all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}, web for all of web mode; default all"
+    )
     parser.add_argument("--repeats", type=int, default=3, help="runs of each target; the median counts (default 3)")
     arguments = parser.parse_args()
-    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    names = [one for name in arguments.names for one in GROUPS.get(name, [name])]
+    unknown = [name for name in names if name not in BENCHMARKS]
     if unknown or arguments.repeats < 1:
         parser.error(f"unknown benchmark {unknown[0]!r}" if unknown else "--repeats must be at least 1")
-    run_all_benchmarks(arguments.names or list(BENCHMARKS), arguments.repeats)
+    run_all_benchmarks(names or list(BENCHMARKS), arguments.repeats)
     return 0
 
 

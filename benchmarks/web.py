@@ -193,8 +193,9 @@ async def _with_real_pages(service: WebService, topics: Sequence[str], pages: in
             [painted / 1000 - sent_at(text) for _, text, _, painted in await arrivals(page) if sent_at(text) >= begin]
             for page in shown
         ]
-    painted_ms = statistics.median([age for one in ages for age in one]) * 1000
-    return window, [Figure("pages that show them", sum(map(bool, ages))), Figure("painted after ms", painted_ms)]
+    every = [age for one in ages for age in one]
+    painted = [Figure("painted after ms", statistics.median(every) * 1000)] if every else []
+    return window, [Figure("pages that show them", sum(map(bool, ages))), *painted]
 
 
 def open_pages(repeats: int) -> Table:

@@ -61,17 +61,21 @@ class _Clients:
         topic = self.topics[number % len(self.topics)]
         items = f"{self.url}/api/v1/topics/{topic}/items?limit=100&sort=time&order=desc"
         following: asyncio.Task[None] | None = None
-        async with session.ws_connect(f"{self.url}/api/v1/live") as live:
-            await live.send_str(json.dumps({"watch": topic}))
-            async for message in live:
-                if message.type is not aiohttp.WSMsgType.TEXT:
-                    break
-                self.messages += 1
-                self.size += len(message.data)
-                news = message.data.startswith('{"type":"news"') and '"items":[]' not in message.data
-                if news and (following is None or following.done()):
-                    following = asyncio.create_task(self._follow(session, items))
-        self.lost += 1
+        try:
+            async with session.ws_connect(f"{self.url}/api/v1/live") as live:
+                await live.send_str(json.dumps({"watch": topic}))
+                async for message in live:
+                    if message.type is not aiohttp.WSMsgType.TEXT:
+                        break
+                    self.messages += 1
+                    self.size += len(message.data)
+                    news = message.data.startswith('{"type":"news"') and '"items":[]' not in message.data
+                    if news and (following is None or following.done()):
+                        following = asyncio.create_task(self._follow(session, items))
+            self.lost += 1
+        finally:
+            if following is not None:
+                following.cancel()
 
     async def _follow(self, session: aiohttp.ClientSession, items: str) -> None:
         await asyncio.sleep(_FOLLOW_S)

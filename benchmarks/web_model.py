@@ -37,9 +37,9 @@ def _event(text: str, finish: str = "null") -> bytes:
 async def _answer(request: web.Request) -> web.StreamResponse:
     await request.read()
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
     start = time.monotonic()
     with suppress(ConnectionError):  # the run ends
+        await response.prepare(request)
         for number in range(LINES):
             due = start + FIRST_S + (TOTAL_S - FIRST_S) * number / LINES
             await asyncio.sleep(max(0.0, due - time.monotonic()))

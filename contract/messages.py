@@ -250,11 +250,12 @@ def encode(message: msgspec.Struct) -> bytes:
     """Encode one message.
 
     Raises:
-        ChannelError: The message is longer than `MAX_MESSAGE_BYTES` or holds text that is not valid Unicode.
+        ChannelError: The message is longer than `MAX_MESSAGE_BYTES`, or holds what cannot be sent: text that is no
+            Unicode, a number that is too large.
     """
     try:
         data = _encoder.encode(message)
-    except (UnicodeEncodeError, msgspec.MsgspecError) as error:
+    except (UnicodeEncodeError, OverflowError, RecursionError, TypeError, msgspec.MsgspecError) as error:
         raise ChannelError(f"cannot encode a {type(message).__name__}: {error}") from error
     if len(data) > MAX_MESSAGE_BYTES:
         raise ChannelError(f"a {type(message).__name__} of {len(data)} bytes is over the limit")

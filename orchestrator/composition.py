@@ -33,7 +33,9 @@ OUTPUT_ROOT = Path("output")
 PRODUCER = SpawnTarget("producer.main", "run")
 WEB_SERVER = "webserver"
 TOPIC_PROCESS = "orchestrator.service.topic_process"
-_SECRET_VARIABLES = frozenset(name for names in KEY_VARIABLES.values() for name in names) | set(SECRET_VARIABLES)
+_SECRET_VARIABLES = frozenset(
+    (*(name for names in KEY_VARIABLES.values() for name in names), *SECRET_VARIABLES, "ORCHESTRATOR_TRACE_EP")
+)
 
 _ADAPTERS = {
     "openai": "producer.providers.openai",

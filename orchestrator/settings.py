@@ -22,6 +22,7 @@ from telemetry.configuration import trace_endpoint, without_secrets
 from telemetry.logs import LEVELS
 
 MAX_TOPIC_CHARS = 2000
+LARGEST_SEED = 2**53
 FILTERS = ("rbloom", "pybloom")
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.IGNORECASE)
 
@@ -89,6 +90,17 @@ def positive_float(text: str) -> float:
         raise ValueError(f"{text!r} is not a number") from None
     if not math.isfinite(value) or value <= 0:
         raise ValueError(f"{text} is not a number above 0")
+    return value
+
+
+def seed_number(text: str) -> int:
+    """A whole number that every program can hold exactly. Raises `ValueError` with the reason."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is not a whole number") from None
+    if abs(value) > LARGEST_SEED:
+        raise ValueError(f"that number is too large: at most {LARGEST_SEED}")
     return value
 
 
@@ -197,7 +209,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "filter", "--filter", "NAME", Choice(*FILTERS), "duplicate filter in front of the exact index: rbloom, pybloom"
     ),
-    Option("seed", "--seed", "N", int, "makes the simulated model and the planner repeatable"),
+    Option("seed", "--seed", "N", seed_number, "makes the simulated model and the planner repeatable"),
     Option("avoid_share", "--avoid-share", "SHARE", share, "share of the model's context for the list of known items"),
     Option("max_attempts", "--max-attempts", "N", positive_int, "tries for one request before it is given up"),
     Option("connect_timeout_s", "--connect-timeout", "DURATION", duration, "time to connect to a provider"),
@@ -351,7 +363,7 @@ def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("provider_options", "prices"):
         value = settings.get(name)
         if value is not None:
-            if isinstance(value, str) or not all(isinstance(text, str) for text in value):
+            if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
                 raise UsageError(f"{name} is a list of texts, not one text")
             result[name] = tuple(value)
     if not isinstance(settings.get("fresh") or False, bool):

@@ -29,7 +29,7 @@ from orchestrator.observer import UNOBSERVED, RunObserver, Taken
 from orchestrator.processes.communicator import Closed, ProducerChannels
 from orchestrator.processes.process_manager import ProcessManager
 from orchestrator.producers import Became, Died, Happening, Producer, Said, describe_exit
-from telemetry.logs import TRACE
+from telemetry.logs import TRACE, log_for_child
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ class Supervisor:
                 log.debug("producer %d is ready (pid %d, %.0f ms)", producer.index, message.pid, message.start_s * 1000)
                 return [Became(producer.index)]
             case LogLine():
-                _log_for_child(message, f"producer {producer.index}: ")
+                log_for_child(message, f"producer {producer.index}: ")
                 return []
             case OrderDone() | OrderFailed():
                 producer.open_orders.pop(message.order_id, None)
@@ -298,18 +298,13 @@ class Supervisor:
                 if isinstance(message, Closed):
                     waiting.discard(channel)
                 elif isinstance(message, LogLine):
-                    _log_for_child(message)
+                    log_for_child(message)
                 elif isinstance(message, ItemBatch) and producer is not None:
                     self._observer.ingested([Taken(producer.index, message, None)], None)
         for producer in alive:
             if producer.handle is not None and producer.channel not in waiting:
                 # Behind its last message a producer delivers its spans, for a bounded time.
                 producer.handle.join(max(0.0, deadline - self._clock()))
-
-
-def _log_for_child(message: LogLine, prefix: str = "") -> None:
-    ids = {"trace_id": message.trace_id, "span_id": message.span_id} if message.trace_id else None
-    logging.getLogger(message.logger).log(message.level, "%s%s", prefix, message.text, extra=ids)
 
 
 def _gone(producer: Producer) -> bool:

@@ -15,7 +15,7 @@ esac
 arguments=("$@")
 has() { local word; for word in "${arguments[@]:-}"; do case "$word" in "$1"|"$1"=*) return 0 ;; esac; done; return 1; }
 has --topic || arguments+=(--topic "Paris attractions" --iterations 4)
-if ! has --provider && ! "$here/.venv/bin/python" -m orchestrator.configured; then
+if ! has --provider && ! "$here/.venv/bin/python" -P -m orchestrator.configured; then
   echo "[run] no API key is set: using the small real model on this machine (--provider local)" >&2
   arguments+=(--provider local)
 fi

@@ -8,8 +8,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 "$here/scripts/build.sh"
 arguments=("$@")
 has() { local word; for word in "${arguments[@]:-}"; do case "$word" in "$1"|"$1"=*) return 0 ;; esac; done; return 1; }
-if ! has --provider && ! "$here/.venv/bin/python" -m orchestrator.configured; then
+if ! has --provider && ! "$here/.venv/bin/python" -P -m orchestrator.configured; then
   echo "[start] no API key is set: topics use the small real model on this machine (--provider local)" >&2
   arguments+=(--provider local)
 fi
-exec "$here/.venv/bin/python" -m orchestrator.service.background start "${arguments[@]}"
+exec "$here/.venv/bin/python" -P -m orchestrator.service.background start "${arguments[@]}"

@@ -4,4 +4,4 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [ -x "$here/.venv/bin/python" ] || { echo "nothing is set up here, so nothing runs" >&2; exit 0; }
-exec "$here/.venv/bin/python" -m orchestrator.service.background stop "$@"
+exec "$here/.venv/bin/python" -P -m orchestrator.service.background stop "$@"

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from contract.messages import LogLine
+
 TRACE = 5
 LEVELS = {"trace": TRACE, "debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 logging.addLevelName(TRACE, "TRACE")
@@ -90,6 +92,12 @@ class ErrorStreamHandler(logging.StreamHandler[TextIO]):
             let_go(self.stream)
         else:
             super().handleError(record)
+
+
+def log_for_child(message: LogLine, prefix: str = "") -> None:
+    """Write a child's log record as one of this process."""
+    ids = {"trace_id": message.trace_id, "span_id": message.span_id} if message.trace_id else None
+    logging.getLogger(message.logger).log(message.level, "%s%s", prefix, message.text, extra=ids)
 
 
 def let_go(stream: TextIO) -> None:

@@ -71,7 +71,7 @@ class WebApp:
         for endpoints in (general, Reading(catalog), Control(link, catalog, bodies)):
             endpoints.add_to(api)
         self._add_live(api)
-        description = msgspec.json.encode(describe(api, bodies))
+        description = msgspec.json.encode(describe(api, bodies, access.cookie_name if access.needed else None))
 
         async def openapi() -> Response:
             """This description."""
@@ -79,7 +79,7 @@ class WebApp:
 
         api.get(DESCRIPTION_PATH, include_in_schema=False)(openapi)
         routes = RouteTable(api.routes)
-        gate = Gate(api, routes, KnownHosts(serve.hosts, serve.port), access, general.is_public)
+        gate = Gate(api, routes, KnownHosts(serve.hosts, serve.port), access, general)
         self._app: ASGIApp = Observer(gate, routes, trace, metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,6 +11,7 @@ import asyncio
 from typing import Any, cast
 
 import h11
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -110,6 +111,12 @@ class LiveConnection(WebSocketsSansIOProtocol):
         """See uvicorn."""
         cast(dict[str, Any], self.scope)[ABORT] = self.transport.abort
         await super().run_asgi()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """See uvicorn, which takes a connection that was refused for one that was forgotten, and logs an error."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
 
     def send_receive_event_to_app(self) -> None:
         """See uvicorn, which logs a traceback for text that is no UTF-8: here it is no text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
@@ -20,8 +21,9 @@ from webserver.rates import client_key
 from webserver.security import header
 from webserver.service_link import ServiceLink
 
-_UNPROTECTED = frozenset({"/", "/health", "/api/v1/session", "/favicon.ico"})
+_PAGES = frozenset({"/", "/favicon.ico"})
 _TOPIC_PAGES = "/topics/"
+_NO_TOKEN = frozenset({"/health", "/api/v1/session"})
 
 
 class General:
@@ -60,7 +62,10 @@ class General:
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
-        app.get("/health", response_class=Response, responses=described(400, 403, 429, shape=Health))(self.health)
+        free: dict[str, Any] = {"security": []}
+        app.get(
+            "/health", response_class=Response, responses=described(400, 403, 429, shape=Health), openapi_extra=free
+        )(self.health)
         app.get(
             "/metrics",
             response_class=Response,
@@ -75,17 +80,23 @@ class General:
             status_code=204,
             response_class=Response,
             responses=session,
-            openapi_extra=body_of(LogIn),
+            openapi_extra={**body_of(LogIn), **free},
         )(self.log_in)
-        app.delete("/api/v1/session", status_code=204, response_class=Response, responses=session)(self.log_out)
+        app.delete("/api/v1/session", status_code=204, response_class=Response, responses=session, openapi_extra=free)(
+            self.log_out
+        )
         for path in ("/", "/topics/{id}"):
             app.get(path, include_in_schema=False)(self.page)
         app.get("/favicon.ico", include_in_schema=False)(self.icon)
         app.get(PREFIX + "{path:path}", include_in_schema=False)(self.asset)
 
+    def is_page(self, path: str) -> bool:
+        """Whether a path is the page or one of its files: they hold nothing that is anybody's."""
+        return path in _PAGES or path.startswith(_TOPIC_PAGES) or self._assets.has(path)
+
     def is_public(self, path: str) -> bool:
-        """Whether a path needs no token: the page's files hold nothing that is anybody's."""
-        return path in _UNPROTECTED or path.startswith(_TOPIC_PAGES) or self._assets.has(path)
+        """Whether a path needs no token."""
+        return path in _NO_TOKEN or self.is_page(path)
 
     async def health(self) -> Response:
         """Whether the service is there."""

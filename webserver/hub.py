@@ -15,6 +15,7 @@ from contract.service import LIVE_STATES, News, TopicView
 from contract.version import __version__
 from webserver.backlog import Backlog, Summaries
 from webserver.catalog import Catalog
+from webserver.paced import Paced
 from webserver.problems import Problem
 from webserver.recent import Recent
 from webserver.summary import summary_of
@@ -60,37 +61,6 @@ class Client:
         if not self.ended.is_set():
             self.close_code, self.close_reason = code, reason
             self.ended.set()
-
-
-class Paced:
-    """An action that is done at once, but not more often than every `interval_s` seconds."""
-
-    def __init__(self, interval_s: float, action: Callable[[], None]) -> None:
-        self._interval_s = interval_s
-        self._action = action
-        self._last = float("-inf")
-        self._timer: asyncio.TimerHandle | None = None
-
-    def touch(self) -> None:
-        """Do it, now or as soon as it may be done again."""
-        loop = asyncio.get_running_loop()
-        due = self._last + self._interval_s
-        if self._timer is None:
-            if loop.time() >= due:
-                self._act()
-            else:
-                self._timer = loop.call_at(due, self._act)
-
-    def cancel(self) -> None:
-        """Do not do it any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _act(self) -> None:
-        self._timer = None
-        self._last = asyncio.get_running_loop().time()
-        self._action()
 
 
 class _Watched:

@@ -11,30 +11,19 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
-
-import uvicorn
 
 from contract.errors import ChannelError
 from contract.messages import LogLine, Ready
 from contract.service import Serve
 from telemetry.logs import CallbackHandler, set_up_logging
 from webserver.app import WebApp
-from webserver.connections import HttpConnection, LiveConnection, keep_reaping
-from webserver.live import MAX_MESSAGE_BYTES
+from webserver.server import WebServer
 from webserver.service_link import ServiceLink
 from webserver.tracing import WebTrace
 
-log = logging.getLogger(__name__)
-
 _ORPHAN_GRACE_S = 1.0
 """Seconds that an orphaned web server may take to end by itself before it is ended hard."""
-_GOING_AWAY = 1001
-_CLOSE_LIVE_S = 0.3
-_CLOSE_REQUESTS_S = 1
-_KEEP_ALIVE_S = 15
 _END_S = 2.0
 """Seconds that the end may take in all; a thread that reads a large folder would hold it up."""
 _QUIET_LOGGERS = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets")
@@ -96,65 +85,6 @@ async def serve_requests(
         app.workers.close()
         trace.ended()
         link.close()
-
-
-class WebServer(uvicorn.Server):
-    """uvicorn, without its signal handlers, on a socket that is listening already.
-
-    Args:
-        app: What it serves.
-        ready: Called when it takes requests.
-    """
-
-    def __init__(self, app: WebApp, ready: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=HttpConnection,
-                ws=LiveConnection,
-                loop="asyncio",
-                interface="asgi3",
-                lifespan="off",
-                log_config=None,
-                access_log=False,  # it would show queries; ours does not
-                server_header=False,
-                proxy_headers=False,
-                ws_max_size=MAX_MESSAGE_BYTES,
-                ws_per_message_deflate=False,
-                timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=_CLOSE_REQUESTS_S,
-            )
-        )
-        self._web_app = app
-        self._ready = ready
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn."""
-        await super().startup(sockets)
-        self._ready()
-
-    async def serve_until(self, ended: asyncio.Future[Any], listener: socket.socket) -> None:
-        """Serve until `ended` is done; then close everything, within about a second."""
-        hub = self._web_app.hub
-        serving = asyncio.create_task(self.serve([listener]))
-        caring = [
-            asyncio.create_task(one)
-            for one in (keep_reaping(self.server_state.connections), hub.keep_looking(), hub.keep_pinging())
-        ]
-        try:
-            await asyncio.wait((serving, ended), return_when=asyncio.FIRST_COMPLETED)
-            await hub.end_all(_GOING_AWAY, "the service ends; it can be started again", _CLOSE_LIVE_S)
-        finally:
-            self.should_exit = True
-            await serving
-            for task in caring:
-                task.cancel()
-            await asyncio.gather(*caring, return_exceptions=True)
 
 
 def _trace(serve: Serve) -> WebTrace:

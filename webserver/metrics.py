@@ -91,11 +91,13 @@ class Metrics:
 
     def _open(self) -> MetricsPage:
         from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.resources import Resource
 
         from telemetry.prometheus import MetricsPage
 
         page = MetricsPage()
-        meter = MeterProvider([page.reader], shutdown_on_exit=False).get_meter("topic_orchestrator")
+        resource = Resource({spans.SERVICE_NAMESPACE: spans.NAMESPACE, spans.SERVICE_NAME: spans.WEBSERVER})
+        meter = MeterProvider([page.reader], resource, shutdown_on_exit=False).get_meter("topic_orchestrator")
         self._duration = meter.create_histogram(
             spans.METRIC_HTTP_DURATION,
             spans.SECONDS,

@@ -28,6 +28,8 @@ _PROBLEMS = {
     429: "Too many requests; the header Retry-After says when to come again.",
     503: "The folder cannot be read, or the service does not answer.",
 }
+_TOO_MANY = 429
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
 EVERYWHERE = (400, 401, 403, 429)
 CONTROL = (*EVERYWHERE, 408, 413, 415, 503)
 
@@ -59,6 +61,8 @@ def described(
             "description": _PROBLEMS[number],
             "content": {JSON: {"schema": schema_of(ProblemView)}},
         }
+        if number == _TOO_MANY:
+            found[number]["headers"] = _RETRY_AFTER
     return found
 
 
@@ -68,8 +72,14 @@ def body_of(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def describe(app: FastAPI, bodies: Bodies) -> dict[str, Any]:
-    """The whole description, OpenAPI 3.1."""
+def describe(app: FastAPI, bodies: Bodies, cookie: str | None) -> dict[str, Any]:
+    """The whole description, OpenAPI 3.1.
+
+    Args:
+        app: With all routes.
+        bodies: Models of the requests' bodies.
+        cookie: Name of the session's cookie; None where no token is needed.
+    """
     description = get_openapi(
         title="orchestrator",
         version=__version__,
@@ -84,5 +94,10 @@ def describe(app: FastAPI, bodies: Bodies) -> dict[str, Any]:
         found.update(schema.pop("$defs", {}))
         found[model.__name__] = schema
     components["schemas"] = dict(sorted(found.items()))
-    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    if cookie is not None:
+        components["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer"},
+            "session": {"type": "apiKey", "in": "cookie", "name": cookie},
+        }
+        description["security"] = [{"token": []}, {"session": []}]
     return description

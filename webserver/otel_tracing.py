@@ -42,19 +42,15 @@ class OtelWebTrace(WebTrace):
         """See `WebTrace`."""
         told = extract(asked.carrier)
         parent = told if get_current_span(told).get_span_context().is_valid else self._context
-        host = urlsplit(f"//{asked.host}")
         attributes: dict[str, str | int] = {
             spans.HTTP_METHOD: asked.method,
             spans.URL_PATH: asked.path,
             spans.URL_SCHEME: "http",
             spans.CLIENT_ADDRESS: asked.client,
+            **_server(asked.host),
         }
         if asked.user_agent:
             attributes[spans.USER_AGENT] = asked.user_agent
-        if host.hostname:
-            attributes[spans.SERVER_ADDRESS] = host.hostname
-            if host.port is not None:
-                attributes[spans.SERVER_PORT] = host.port
         span = self._telemetry.tracer.start_span(asked.method, parent, SpanKind.SERVER, attributes)
         trace = OtelRequestTrace(span, asked.method, self._open)
         self._open.add(trace)
@@ -109,3 +105,14 @@ class OtelRequestTrace(RequestTrace):
             span.set_attribute(spans.ERROR_TYPE, error or str(status))
             span.set_status(Status(StatusCode.ERROR))
         span.end()
+
+
+def _server(host: str) -> dict[str, str | int]:
+    """Address and port of a `Host` header, which may be anything."""
+    try:
+        parts = urlsplit(f"//{host}")
+        address, port = parts.hostname, parts.port
+    except ValueError:
+        return {}
+    found: dict[str, str | int] = {spans.SERVER_ADDRESS: address} if address else {}
+    return found if port is None else {**found, spans.SERVER_PORT: port}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,6 +45,18 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 
 
+class Paths(Protocol):
+    """Knows which paths are whose."""
+
+    def is_page(self, path: str) -> bool:
+        """Whether a path is the page or one of its files."""
+        ...
+
+    def is_public(self, path: str) -> bool:
+        """Whether a path needs no token."""
+        ...
+
+
 class Gate:
     """ASGI middleware for HTTP and WebSocket.
 
@@ -52,7 +65,7 @@ class Gate:
         routes: Its addresses.
         hosts: Names under which we may be called.
         access: The token.
-        is_public: Whether a path needs no token.
+        paths: Which paths are told apart.
         clock: Monotonic seconds.
     """
 
@@ -62,14 +75,14 @@ class Gate:
         routes: RouteTable,
         hosts: KnownHosts,
         access: Access,
-        is_public: Callable[[str], bool],
+        paths: Paths,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._routes = routes
         self._hosts = hosts
         self._access = access
-        self._is_public = is_public
+        self._paths = paths
         self._control = TokenBuckets(CONTROL_PER_S, CONTROL_BURST, clock)
         self._reads = TokenBuckets(READS_PER_S, READS_BURST, clock)
 
@@ -103,10 +116,10 @@ class Gate:
         if control or path.startswith(_API) or path == "/metrics":
             self._check_site(scope, host)
         client = client_key(scope["client"][0]) if scope.get("client") else ""
-        wait_s = (self._control if control else self._reads).take(client)
-        if wait_s:
+        # The page has many small files, which are in memory: to send one costs no more than to refuse it.
+        if not self._paths.is_page(path) and (wait_s := (self._control if control else self._reads).take(client)):
             raise too_many(wait_s, "too many requests from this address; wait a little")
-        if not self._is_public(path):
+        if not self._paths.is_public(path):
             self._access.check(header(scope, b"authorization"), header(scope, b"cookie"), client)
         if scope["type"] == "http":
             self._check_form(scope)

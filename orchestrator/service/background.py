@@ -19,7 +19,7 @@ from contract.text import printable
 from orchestrator.cli import build_parser
 from orchestrator.composition import OUTPUT_ROOT
 from orchestrator.service.listening import is_loopback
-from orchestrator.service.pid_file import Running, already_running, running
+from orchestrator.service.pid_file import NAME, Running, already_running, running
 from orchestrator.service.token import read_or_make_token, token_path
 from orchestrator.settings import build_service_settings, build_settings, read_environment
 
@@ -50,6 +50,7 @@ def start(arguments: Sequence[str]) -> None:
         raise ConfigurationError(already_running(other, output))
     service = build_service_settings({name: parsed[name] for name in ("host", "port", "allowed_hosts")}, environment)
     log = _log_file(output)
+    token = None if is_loopback(service.host) else read_or_make_token(token_path(environment))
     with log.open("ab") as file:
         process = subprocess.Popen(  # noqa: S603 - this interpreter, with a module of ours
             [sys.executable, "-P", "-m", "orchestrator", *arguments],
@@ -58,15 +59,14 @@ def start(arguments: Sequence[str]) -> None:
             stderr=file,
             start_new_session=True,
         )
-    token = ""
-    if not is_loopback(service.host):
-        kept = read_or_make_token(token_path(environment))
-        token = f"\nothers need this address to log in: {{url}}/#token={kept.secret.reveal()}" if kept.is_new else ""
-        token += f"\nthe token is kept in {kept.path}"
-    address = _wait_until_it_answers(process, output, log)
+    try:
+        address = _wait_until_it_answers(process, output, log)
+    finally:
+        if token is not None and token.is_new:
+            _say(f"others log in with this behind the page's address, once: /#token={token.secret.reveal()}")
     _say(f"the page is at {address.url} (process {address.pid}, log in {log}); stop it with scripts/stop.sh")
-    if token:
-        _say(token.lstrip("\n").replace("{url}", address.url))
+    if token is not None:
+        _say(f"the token is kept in {token.path}")
 
 
 def stop(arguments: Sequence[str]) -> None:
@@ -79,9 +79,11 @@ def stop(arguments: Sequence[str]) -> None:
         raise UsageError("usage: scripts/stop.sh [--output DIR]")
     output = _output(Path(arguments[1]) if arguments else None)
     service = running(output)
-    if service is None or not service.pid:
+    if service is None:
         _say(f"no service runs for {output}")
         return
+    if not service.pid:
+        raise ServiceError(f"a service runs for {output}, but its file {NAME} does not say which: it was not stopped")
     _say(f"stopping the service (process {service.pid}): open responses are cancelled, everything found is kept …")
     began = time.monotonic()
     for number, patience_s in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, _KILL_S)):

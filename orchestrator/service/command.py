@@ -20,14 +20,16 @@ from orchestrator.reporting.base import SafeFormatter
 from orchestrator.service.listening import called_names, is_loopback, listen, local_url, url
 from orchestrator.service.observer import ServiceObserver
 from orchestrator.service.options import option_views, provider_suggestions
+from orchestrator.service.pid_file import NAME as PID_FILE
 from orchestrator.service.pid_file import PidFile
 from orchestrator.service.requests import TopicRequests
-from orchestrator.service.service import Service, ServiceChannels
+from orchestrator.service.service import Service
 from orchestrator.service.token import read_or_make_token, token_path
+from orchestrator.service.web_server import ServiceChannels
 from orchestrator.settings import Settings, build_service_settings, build_settings
 from orchestrator.signals import forwarded_signals
 from telemetry.configuration import telemetry_setup
-from telemetry.logs import ErrorStreamHandler, set_up_logging
+from telemetry.logs import ErrorStreamHandler, let_go, set_up_logging
 
 log = logging.getLogger("orchestrator")
 
@@ -60,7 +62,10 @@ def run_service(given: Mapping[str, Any], service: Mapping[str, Any], environmen
         hidden = hidden_variables()
 
         def ready() -> None:
-            pid_file.tell(address, local_url(listener))
+            try:
+                pid_file.tell(address, local_url(listener))
+            except OSError as error:
+                log.warning("cannot write %s: %s; scripts/stop.sh will not find this service", PID_FILE, error.strerror)
             _say(f"the page is at {address} (topics in {output}; Ctrl-C ends)")
 
         built = Service(
@@ -130,5 +135,8 @@ def _log_to_stderr(level: str) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"{printable(text)}\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(f"{printable(text)}\n")
+        sys.stdout.flush()
+    except OSError:
+        let_go(sys.stdout)  # nobody hears it; the service goes on

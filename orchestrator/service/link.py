@@ -41,6 +41,7 @@ class ServiceLink:
         self._unsent = bytearray()
         self._writing = threading.RLock()
         self._gone = False
+        self._closing = False
 
     def receive(self) -> ToTopic | None:
         """The next message; None when the service is gone. Raises `ChannelError`."""
@@ -64,6 +65,8 @@ class ServiceLink:
                     message = self.receive()
                 except ChannelError:
                     message = None
+                if self._closing:
+                    return  # the end of the channel is our own doing
                 heard(message)
                 if message is None:
                     return
@@ -104,6 +107,7 @@ class ServiceLink:
 
     def close(self, timeout_s: float) -> None:
         """Send what waits, for at most so long, and close."""
+        self._closing = True
         with self._writing:
             self._socket.settimeout(timeout_s)
             try:

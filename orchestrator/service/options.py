@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from contract.service import OptionView
 from orchestrator.providers import DEFAULT_MODELS, VENDORS
 from orchestrator.settings import (
+    LARGEST_SEED,
     OPTIONS,
     Choice,
     Settings,
@@ -16,6 +17,7 @@ from orchestrator.settings import (
     duration,
     positive_float,
     positive_int,
+    seed_number,
     settings_as_json,
     share,
 )
@@ -34,7 +36,7 @@ class _Form(NamedTuple):
 
 _FORMS: Mapping[Callable[[str], Any], _Form] = {
     positive_int: _Form("integer", 1),
-    int: _Form("integer"),
+    seed_number: _Form("integer", -LARGEST_SEED, LARGEST_SEED),
     positive_float: _Form("number", 0),
     share: _Form("number", 0, _LARGEST_SHARE),
     duration: _Form("duration"),

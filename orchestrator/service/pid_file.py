@@ -74,13 +74,17 @@ class PidFile:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        ours = os.fstat(self._descriptor)
-        with contextlib.suppress(FileNotFoundError):
-            found = self._path.lstat()
-            if (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino):
-                return True
+        if self._is_ours():
+            return True
         os.close(self._descriptor)
         return False
+
+    def _is_ours(self) -> bool:
+        try:
+            found = self._path.lstat()
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(found, os.fstat(self._descriptor))
 
     def tell(self, url: str, local: str) -> None:
         """Write where the page is, for people and for this machine."""
@@ -91,9 +95,10 @@ class PidFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Remove the file, then give the lock back."""
+        """Remove the file, if it is still ours, then give the lock back."""
         with contextlib.suppress(OSError):
-            self._path.unlink()
+            if self._is_ours():
+                self._path.unlink()
         os.close(self._descriptor)
 
 
@@ -108,6 +113,8 @@ def already_running(other: Running | None, output: Path) -> str:
 
 def running(output: Path) -> Running | None:
     """The service that works in this folder now; None where none does, whatever a stale file says.
+
+    Its `pid` is 0 where the file does not tell it.
 
     Raises:
         StorageError: The file cannot be read.
@@ -130,6 +137,7 @@ def running(output: Path) -> Running | None:
 
 def _read(descriptor: int) -> Running | None:
     try:
-        return msgspec.json.decode(os.pread(descriptor, _MAX_BYTES, 0), type=Running)
+        found = msgspec.json.decode(os.pread(descriptor, _MAX_BYTES, 0), type=Running)
     except (OSError, msgspec.MsgspecError):
         return None
+    return found if found.pid > 1 else None

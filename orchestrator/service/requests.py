@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,31 @@ from typing import Any
 import msgspec
 
 from archive.folder import folder_name
-from archive.topic_view import topic_view
+from archive.last_settings import last_settings
 from archive.topics import folder_of
-from contract.errors import ConfigurationError, UsageError
+from contract.errors import ConfigurationError, OrchestratorError, UsageError
 from contract.messages import Secret
 from contract.service import Begin, Continue, Start
-from orchestrator.settings import Settings, build_settings, checked, settings_as_json, settings_from_json
+from orchestrator.settings import Settings, build_settings, checked, settings_as_json
 
-_CONTINUED = ("output", "fresh", "trace_endpoint", "log_level")
-"""Settings that a continued run does not take over from the one before."""
+_CONTINUED = frozenset(Settings.__struct_fields__) - {"topic", "output", "fresh", "trace_endpoint", "log_level"}
+"""Settings that a continued run takes over from the one before."""
+_LIMITS = {"iterations", "max_attributes", "max_cost_usd", "max_time_s"}
+"""Settings whose None in a request to continue takes away what the run before had."""
+_FOLDER = re.compile(r"[\w-]{1,100}")
+
+
+class RequestError(OrchestratorError):
+    """A request that cannot be carried out as things are.
+
+    Args:
+        message: Why, in words.
+        status: The HTTP status that says the same.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class TopicRequests:
@@ -58,22 +75,28 @@ class TopicRequests:
         return msgspec.structs.replace(settings, output=folder)
 
     def _continued(self, message: Continue) -> Settings:
-        folder = folder_of(self._output, message.id)
-        before = topic_view(folder)
-        defaults = build_settings({**self._given, "topic": before.topic}, self._environment)
-        kept = {name: value for name, value in before.settings.items() if name not in _CONTINUED}
         try:
-            last = settings_from_json({**settings_as_json(defaults), **kept})
-        except msgspec.ValidationError:
-            last = defaults  # written by another version, or by hand: the service's own settings will do
+            folder = folder_of(self._output, message.id)
+            last = last_settings(folder)
+        except ConfigurationError as error:
+            raise RequestError(str(error), 404) from error
         if "output" in message.options:
             raise UsageError("a topic is continued in its own folder: output cannot be given")
-        return msgspec.structs.replace(last, **checked(message.options), topic=before.topic, output=folder)
+        given = checked(message.options)
+        # What a person, or another version, has written there is held to the same bounds as what a request says.
+        kept = {name: value for name, value in last.settings.items() if name in _CONTINUED and name not in given}
+        try:
+            kept = checked(kept)
+        except UsageError as error:
+            raise UsageError(f"the last run's settings cannot be used, {error}; give another value") from error
+        settings = build_settings({**self._given, **kept, **given, "topic": last.topic}, self._environment)
+        lifted = dict.fromkeys(_LIMITS & {name for name, value in message.options.items() if value is None})
+        return msgspec.structs.replace(settings, **lifted, topic=last.topic, output=folder)
 
     def _inside(self, name: str) -> Path:
         """A folder directly in the output root: nothing else may be written by request."""
-        if not name or name != Path(name).name or "." in name or "\0" in name or len(name.encode()) > 200:
+        if not _FOLDER.fullmatch(name):
             raise ConfigurationError(
-                "output is the name of a folder within the service's output folder, without separators and points"
+                "output is the name of a folder within the service's output folder: letters, digits, - and _"
             )
         return self._output / name

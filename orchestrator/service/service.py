@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from contract.errors import OrchestratorError, ProducerStartError, ServiceError
-from contract.messages import LogLine, Ready, Shutdown
+from contract.errors import OrchestratorError, ProducerStartError
+from contract.messages import LogLine, Ready, Shutdown, encode
 from contract.service import (
     Answer,
     Begin,
@@ -23,53 +23,36 @@ from contract.service import (
     FromWebServer,
     News,
     Progress,
-    Relay,
     Serve,
     Start,
     Steer,
     Stop,
     TopicView,
     ToTopic,
-    ToWebServer,
 )
-from orchestrator.processes.communicator import Closed, Communicator
-from orchestrator.processes.process_manager import ProcessHandle, ProcessManager
+from orchestrator.processes.communicator import Closed
+from orchestrator.processes.process_manager import ProcessManager
 from orchestrator.producers import describe_exit
 from orchestrator.service.observer import UNOBSERVED, ServiceObserver
-from orchestrator.service.requests import TopicRequests
+from orchestrator.service.requests import RequestError, TopicRequests
 from orchestrator.service.topics import LiveTopic
-from telemetry.logs import TRACE
+from orchestrator.service.web_server import ServiceChannels, WebServer
+from telemetry.logs import TRACE, log_for_child
 
 log = logging.getLogger("orchestrator")
 
-ServiceChannels = Communicator[ToTopic | ToWebServer, FromTopic | FromWebServer]
-
 _TICK_S = 0.5
 _BUSY_TICK_S = 0.05
-_WEB_BACKLOG_BYTES = 1024 * 1024
-"""With so much unsent, the web server gets the newest state of each topic only, and no news."""
 _FINAL_VIEWS = 500
 """So many ended topics' last views are kept for the web server."""
 MAX_LIVE_TOPICS = 32
-_MAX_FAILED_STARTS = 3
-_RESTART_S = (0.0, 0.2, 1.0)
 _TERMINATE_S = 8.0
 """Seconds that topics get to end at once before SIGTERM; then SIGKILL. All that had come is kept in any case."""
 _KILL_S = 3.0
-_REAP_S = 1.0
-_WEB_CLOSE_S = 2.0
-
-
-class _WebServer:
-    """The web server's process; it may be replaced."""
-
-    def __init__(self) -> None:
-        self.channel: int | None = None
-        self.handle: ProcessHandle | None = None
-        self.failed_starts = 0
-        self.restart_at: float | None = 0.0
-        self.ready = False
-        self.dirty: set[str] = set()
+_REAP_S = 5.0
+"""Seconds between the end of a topic's channel and of its process, at most: it can do nothing useful any more."""
+_WEB_CLOSE_S = 4.0
+"""A little more than the web server itself takes at most; after that it is killed."""
 
 
 class Service:
@@ -98,14 +81,12 @@ class Service:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._requests = requests
-        self._serve = serve
         self._channels = channels
         self._topic_processes = topics
-        self._web_processes = web_servers
         self._observer = observer
         self._on_ready = ready
         self._clock = clock
-        self._web = _WebServer()
+        self._web = WebServer(serve, channels, web_servers, observer, self._newest, clock)
         self._live: dict[str, LiveTopic] = {}
         self._by_channel: dict[int, LiveTopic] = {}
         self._final: dict[str, TopicView] = {}
@@ -113,8 +94,7 @@ class Service:
         self._asked: dict[int, tuple[int, int]] = {}
         self._wishes: list[bool] = []
         self._ending = False
-        self._deadline = float("inf")
-        self._steps = ["terminate", "kill"]
+        self._announced = False
 
     # --- wishes --------------------------------------------------------------------------------------------
 
@@ -140,16 +120,22 @@ class Service:
             while not (self._ending and not self._live):
                 self._apply_wishes()
                 if not self._ending:
-                    self._replace_web_server()
+                    self._web.keep([*self._live, *self._final])
                 self._press_on()
+                self._reap()
                 for channel, message in self._channels.receive(self._timeout_s()):
                     self._heard(channel, message)
-                self._send_dirty()
+                self._web.catch_up()
         finally:
             self._end_everything()
 
     def _timeout_s(self) -> float:
-        return _BUSY_TICK_S if self._ending or self._web.dirty or self._web.restart_at is not None else _TICK_S
+        busy = self._ending or self._web.busy or any(one.closed for one in self._live.values())
+        return _BUSY_TICK_S if busy else _TICK_S
+
+    def _newest(self, id: str) -> TopicView | None:  # noqa: A002 - the message's word
+        live = self._live.get(id)
+        return self._final.get(id) if live is None or live.view is None else live.view
 
     def _apply_wishes(self) -> None:
         while self._wishes:
@@ -160,109 +146,67 @@ class Service:
                 log.info("%s %d topic%s%s", words, len(self._live), "" if len(self._live) == 1 else "s", hint)
             self._ending = True
             for topic in self._live.values():
-                self._send(topic.channel, Shutdown() if now else Steer(next(self._numbers), topic.id, Stop(now=False)))
-            if now and self._deadline == float("inf"):
-                self._deadline = self._clock() + _TERMINATE_S
+                self._end_topic(topic, now=now)
+
+    def _end_topic(self, topic: LiveTopic, *, now: bool) -> None:
+        if now:
+            topic.deadline = min(topic.deadline, self._clock() + _TERMINATE_S)
+        self._send(topic, Shutdown() if now else Steer(next(self._numbers), topic.id, Stop(now=False)))
 
     def _press_on(self) -> None:
-        """A topic that does not end when asked is terminated, then killed."""
-        if self._clock() < self._deadline or not self._live:
-            return
-        step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
-        self._deadline = self._clock() + _KILL_S
+        """A topic that does not end at once when asked is terminated, then killed."""
+        now = self._clock()
         for topic in self._live.values():
-            log.warning("%s does not end: %s", topic.id, step)
-            getattr(topic.handle, step)()
+            if now >= topic.deadline:
+                step = topic.steps.pop(0) if len(topic.steps) > 1 else topic.steps[0]
+                topic.deadline = now + _KILL_S
+                log.warning("%s does not end: %s", topic.id, step)
+                getattr(topic.handle, step)()
+
+    def _reap(self) -> None:
+        """Bury children whose channel and process have ended; the latter may take a moment longer."""
+        now = self._clock()
+        for topic in [one for one in self._live.values() if one.closed is not None]:
+            if topic.handle.exit_code() is None and now - topic.closed_at > _REAP_S:
+                topic.handle.kill()
+            if topic.handle.exit_code() is not None:
+                self._bury_topic(topic)
+        if self._web.reap(expected=self._ending):
+            # Nobody waits for these answers any more; the next web server counts its requests anew.
+            self._asked.clear()
+            for topic in self._live.values():
+                topic.request = topic.next = None
 
     def _heard(self, channel: int, message: FromTopic | FromWebServer | Closed) -> None:
-        log.log(TRACE, "from channel %d: %r", channel, message)
+        # What a topic begins with may hold an address with a password: only its kind is shown.
+        shown = type(message).__name__ if isinstance(message, Start | Continue) else message
+        log.log(TRACE, "from channel %d: %r", channel, shown)
         if channel == self._web.channel:
             self._heard_web(message)
         elif (topic := self._by_channel.get(channel)) is not None:
             self._heard_topic(topic, message)
 
-    def _send(self, channel: int, message: ToTopic | ToWebServer) -> None:
-        # What a child begins with holds variables and may hold an address with a password: only its kind is shown.
-        shown = type(message).__name__ if isinstance(message, Begin | Serve) else message
-        log.log(TRACE, "to channel %d: %r", channel, shown)
-        self._channels.send(channel, message)
+    def _send(self, topic: LiveTopic, message: ToTopic) -> None:
+        # What a topic begins with holds variables and may hold an address with a password: only its kind is shown.
+        shown = type(message).__name__ if isinstance(message, Begin) else message
+        log.log(TRACE, "to %s: %r", topic.id, shown)
+        self._channels.send(topic.channel, message)
 
     # --- the web server ------------------------------------------------------------------------------------
-
-    def _replace_web_server(self) -> None:
-        web = self._web
-        if web.handle is not None or web.restart_at is None or self._clock() < web.restart_at:
-            return
-        if web.failed_starts >= _MAX_FAILED_STARTS:
-            raise ServiceError(
-                f"the web server ends before it is ready ({web.failed_starts} times in a row): see the log above; "
-                "all topics are stopped, everything found is kept"
-            )
-        channel, endpoint = self._channels.open()
-        telemetry = self._observer.spawning_web_server()
-        try:
-            web.handle = self._web_processes.start("webserver", endpoint)
-        except ProducerStartError as error:
-            self._channels.close(channel)
-            self._observer.web_server_exited(None, None, expected=False)
-            raise ServiceError(str(error)) from error
-        self._observer.web_server_spawned(web.handle.pid)
-        self._channels.started(channel)
-        web.channel, web.restart_at = channel, None
-        self._send(channel, msgspec.structs.replace(self._serve, telemetry=telemetry))
-        web.dirty = {*self._live, *self._final}
 
     def _heard_web(self, message: FromTopic | FromWebServer | Closed) -> None:
         match message:
             case Ready():
-                first = not self._web.ready
-                self._web.ready = True
-                self._web.failed_starts = 0
-                self._observer.web_server_ready()
-                if first:
+                self._web.ready()
+                if not self._announced:
+                    self._announced = True
                     self._on_ready()
             case LogLine():
-                _log_for_child(message, "web server: ")
+                log_for_child(message, "web server: ")
             case Start() | Continue() | Steer():
                 self._asked_for(message)
             case Closed():
-                self._bury_web_server(message)
-
-    def _bury_web_server(self, closed: Closed) -> None:
-        web = self._web
-        exit_code = _reaped(web.handle)
-        self._observer.web_server_exited(
-            None if web.handle is None else web.handle.pid, exit_code, expected=self._ending
-        )
-        if not self._ending:
-            web.failed_starts += 1
-            log.warning(
-                "the web server ended: %s; it is replaced, topics go on", closed.error or describe_exit(exit_code)
-            )
-        web.channel, web.handle = None, None
-        self._asked.clear()
-        web.restart_at = self._clock() + _RESTART_S[min(web.failed_starts, len(_RESTART_S)) - 1]
-
-    def _tell_web(self, id: str, content: TopicView | News) -> None:  # noqa: A002 - the message's word
-        channel = self._web.channel
-        if channel is None:
-            return
-        if self._channels.unsent(channel) > _WEB_BACKLOG_BYTES:
-            self._web.dirty.add(id)
-        else:
-            self._send(channel, Relay(id, content))
-            if isinstance(content, TopicView):
-                self._web.dirty.discard(id)
-
-    def _send_dirty(self) -> None:
-        """Bring a web server that is new, or takes again, to the newest state of each topic."""
-        channel = self._web.channel
-        while channel is not None and self._web.dirty and self._channels.unsent(channel) <= _WEB_BACKLOG_BYTES:
-            id = self._web.dirty.pop()  # noqa: A001 - the message's word
-            live = self._live.get(id)
-            view = live.view if live is not None else self._final.get(id)
-            if view is not None:
-                self._send(channel, Relay(id, view))
+                self._web.closed(message)
 
     # --- requests ------------------------------------------------------------------------------------------
 
@@ -273,20 +217,23 @@ class Service:
                     self._forward(message)
                 case Start() | Continue():
                     self._start(message)
+        except RequestError as error:
+            self._web.answer(Answer(message.request, str(error), error.status))
         except OrchestratorError as error:
-            self._answer(Answer(message.request, str(error), getattr(error, "status", 400)))
-
-    def _answer(self, answer: Answer) -> None:
-        if self._web.channel is not None:
-            self._send(self._web.channel, answer)
+            self._web.answer(Answer(message.request, str(error), 400))
+        except Exception:  # a request must never end the topics of others
+            log.exception("a request failed")
+            self._web.answer(Answer(message.request, "internal error: the service's log has more", 500))
 
     def _forward(self, steer: Steer) -> None:
         topic = self._live.get(steer.id)
         if topic is None:
             raise RequestError(f"{steer.id} does not run", 409)
+        if isinstance(steer.action, Stop) and steer.action.now:
+            topic.deadline = min(topic.deadline, self._clock() + _TERMINATE_S)
         number = next(self._numbers)
         self._asked[number] = (topic.channel, steer.request)
-        self._send(topic.channel, msgspec.structs.replace(steer, request=number))
+        self._send(topic, msgspec.structs.replace(steer, request=number))
 
     def _start(self, message: Start | Continue) -> None:
         if self._ending:
@@ -297,13 +244,14 @@ class Service:
             live.next = message  # its run has ended: as soon as its process has, too
             return
         if live is not None:
-            self._answer(Answer(message.request, "this topic runs already", 409, begin.id))
+            self._web.answer(Answer(message.request, "this topic runs already", 409, begin.id))
             return
         if len(self._live) >= MAX_LIVE_TOPICS:
             raise RequestError(f"{MAX_LIVE_TOPICS} topics run already: stop one first", 409)
         self._spawn(begin, message)
 
     def _spawn(self, begin: Begin, message: Start | Continue) -> None:
+        encode(begin)  # what cannot be sent is refused before a process is started for it
         channel, endpoint = self._channels.open()
         carrier = self._observer.spawning_topic(begin.id, message.carrier)
         try:
@@ -317,7 +265,7 @@ class Service:
         topic = LiveTopic(begin, channel, handle, message.request)
         self._live[begin.id] = topic
         self._by_channel[channel] = topic
-        self._send(channel, msgspec.structs.replace(begin, carrier=dict(carrier)))
+        self._send(topic, msgspec.structs.replace(begin, carrier=dict(carrier)))
 
     # --- topics --------------------------------------------------------------------------------------------
 
@@ -326,108 +274,87 @@ class Service:
             case Ready():
                 self._observer.topic_ready(topic.id)
             case LogLine():
-                _log_for_child(message, f"{topic.id}: ")
+                log_for_child(message, f"{topic.id}: ")
             case Progress(text):
-                self._tell_web(topic.id, topic.progress(text))
+                self._web.tell(topic.id, topic.progress(text))
             case TopicView():
-                self._tell_web(topic.id, topic.show(message))
+                self._web.tell(topic.id, topic.show(message))
             case News():
-                self._tell_web(topic.id, message)
+                self._web.tell(topic.id, message)
             case Answer(request=0):
                 self._started(topic, message)
             case Answer():
                 self._answered(message)
             case Closed():
-                self._bury_topic(topic, message)
+                topic.closed = message
+                topic.closed_at = self._clock()
 
     def _started(self, topic: LiveTopic, answer: Answer) -> None:
+        topic.begun = topic.begun or not answer.error
         if topic.request is not None:
-            self._answer(msgspec.structs.replace(answer, request=topic.request))
+            self._web.answer(msgspec.structs.replace(answer, request=topic.request))
             topic.request = None
         if answer.error:
             topic.failed(answer.error)
         else:
             self._final.pop(topic.id, None)
             if topic.view is not None:
-                self._tell_web(topic.id, topic.view)
+                self._web.tell(topic.id, topic.view)
 
     def _answered(self, answer: Answer) -> None:
         _, request = self._asked.pop(answer.request, (0, 0))
         if request:
-            self._answer(msgspec.structs.replace(answer, request=request))
+            self._web.answer(msgspec.structs.replace(answer, request=request))
 
-    def _bury_topic(self, topic: LiveTopic, closed: Closed) -> None:
-        exit_code = _reaped(topic.handle)
-        self._observer.topic_exited(topic.id, topic.handle.pid, exit_code, expected=topic.done)
+    def _bury_topic(self, topic: LiveTopic) -> None:
+        exit_code = topic.handle.exit_code()
+        self._observer.topic_exited(topic.id, topic.handle.pid, exit_code, expected=topic.done or exit_code == 0)
         del self._live[topic.id]
         del self._by_channel[topic.channel]
-        why = closed.error or describe_exit(exit_code)
-        if topic.request is not None:
-            self._answer(Answer(topic.request, f"its process ended before it had begun: {why}", 503, topic.id))
-        elif topic.shown:
-            if not topic.done:
+        why = (topic.closed.error if topic.closed is not None else "") or describe_exit(exit_code)
+        if topic.begun or topic.view is not None:
+            if not topic.done and exit_code != 0:
                 log.warning("%s: its process ended: %s; everything found is kept, it can be continued", topic.id, why)
-            view = topic.ended(why)
-            self._final[topic.id] = view
-            while len(self._final) > _FINAL_VIEWS:
-                del self._final[next(iter(self._final))]
-            self._tell_web(topic.id, view)
-        if topic.next is not None:
-            self._asked_for(topic.next)
+            self._keep_last(topic.ended(exit_code, why))
+        elif topic.request is not None:
+            self._web.answer(Answer(topic.request, f"its process ended before it had begun: {why}", 503, topic.id))
         for number, (channel, request) in list(self._asked.items()):
             if channel == topic.channel:
                 del self._asked[number]
-                self._answer(Answer(request, f"{topic.id} has ended", 409, topic.id))
+                error = "" if topic.deadline < float("inf") else f"{topic.id} has ended"
+                self._web.answer(Answer(request, error, 409 if error else 200, topic.id))
+        if topic.next is not None:
+            self._asked_for(topic.next)
+
+    def _keep_last(self, view: TopicView) -> None:
+        self._final.pop(view.id, None)
+        self._final[view.id] = view
+        while len(self._final) > _FINAL_VIEWS:
+            del self._final[next(iter(self._final))]
+        self._web.tell(view.id, view)
 
     # --- the end -------------------------------------------------------------------------------------------
 
     def _end_everything(self) -> None:
         self._ending = True
-        for topic in list(self._live.values()):  # only where the loop was left by an error
-            topic.handle.terminate()
-            if not topic.handle.join(_KILL_S):
-                topic.handle.kill()
-                topic.handle.join(_REAP_S)
+        self._end_left_topics()
+        self._web.ask_to_end()
+        deadline = self._clock() + _WEB_CLOSE_S
+        while not self._web.gone and self._clock() < deadline:
+            for channel, message in self._channels.receive(_BUSY_TICK_S):
+                if channel == self._web.channel:
+                    self._heard_web(message)
+            self._reap()
+        self._web.kill()
+
+    def _end_left_topics(self) -> None:
+        """There are some only where the loop was left by an error."""
+        for step in ("terminate", "kill"):
+            deadline = self._clock() + _KILL_S
+            alive = [topic for topic in self._live.values() if topic.handle.exit_code() is None]
+            for topic in alive:
+                getattr(topic.handle, step)()
+            for topic in alive:
+                topic.handle.join(max(0.0, deadline - self._clock()))
+        for topic in self._live.values():
             self._observer.topic_exited(topic.id, topic.handle.pid, topic.handle.exit_code(), expected=True)
-        web = self._web
-        if web.handle is not None and web.channel is not None:
-            self._send(web.channel, Shutdown())
-            deadline = self._clock() + _WEB_CLOSE_S
-            while web.handle is not None and self._clock() < deadline:
-                for channel, message in self._channels.receive(_BUSY_TICK_S):
-                    if channel == web.channel:
-                        self._heard_web(message)
-        if web.handle is not None:
-            web.handle.terminate()
-            if not web.handle.join(_REAP_S):
-                web.handle.kill()
-                web.handle.join(_REAP_S)
-            self._observer.web_server_exited(web.handle.pid, web.handle.exit_code(), expected=True)
-
-
-class RequestError(OrchestratorError):
-    """A request that cannot be carried out as things are.
-
-    Args:
-        message: Why, in words.
-        status: The HTTP status that says the same.
-    """
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def _reaped(handle: ProcessHandle | None) -> int | None:
-    """A child whose channel is closed can do nothing useful any more; its exit code."""
-    if handle is None:
-        return None
-    if not handle.join(_REAP_S):
-        handle.kill()
-        handle.join(_REAP_S)
-    return handle.exit_code()
-
-
-def _log_for_child(message: LogLine, prefix: str) -> None:
-    ids = {"trace_id": message.trace_id, "span_id": message.span_id} if message.trace_id else None
-    logging.getLogger(message.logger).log(message.level, "%s%s", prefix, message.text, extra=ids)

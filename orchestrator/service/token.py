@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -24,9 +25,14 @@ class Token(NamedTuple):
 
 
 def token_path(environment: Mapping[str, str]) -> Path:
-    """Where it is kept: the user's folder for the state of programs (XDG)."""
+    """Where it is kept: the user's folder for the state of programs (XDG). Raises `ConfigurationError`."""
     state = environment.get("XDG_STATE_HOME", "").strip()
-    base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+    if state.startswith("/"):
+        return Path(state) / "topic-orchestrator" / "token"
+    try:
+        base = Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise ConfigurationError("there is no home folder to keep the token in: set XDG_STATE_HOME") from error
     return base / "topic-orchestrator" / "token"
 
 
@@ -52,9 +58,12 @@ def read_or_make_token(path: Path) -> Token:
 
 
 def _read(path: Path) -> Token:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, encoding="ascii") as file:
-        if os.fstat(descriptor).st_mode & 0o077:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise ConfigurationError(f"the token file {path} is no file: remove it for a new one")
+        if mode & 0o077:
             raise ConfigurationError(f"others can read the token file {path}: remove it for a new one")
         text = file.read(4096).strip()
     if len(text) < _SHORTEST or not text.isprintable() or " " in text:

@@ -37,7 +37,8 @@ _NEWS_ITEMS = 300
 """Items in one message: more than a page can show at once."""
 _ORPHAN_S = 10.0
 """Seconds that an orphaned run may take to end by itself."""
-_CLOSE_S = 2.0
+_CLOSE_S = 10.0
+"""The run is over and its folder free: what the service has not heard may wait a while for it."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,10 +53,10 @@ def main(arguments: Sequence[str]) -> int:
     set_up_logging(begin.log_level, [CallbackHandler(lambda *record: link.log(LogLine(*record)))])
     link.send(Ready(os.getpid(), time.monotonic() - started))
     process = _TopicProcess(link, begin)
-    link.read(process.heard)
     try:
         return process.run()
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # for its thread a closed link means: end
         link.close(_CLOSE_S)
 
 
@@ -66,6 +67,7 @@ class _TopicProcess:
         self._run: Run | None = None
         self._answered = False
         self._ending = False
+        self._unwinding = False
         self._next_view = 0.0
         self._starting = threading.Lock()
         self._early: list[Steer] = []
@@ -73,8 +75,9 @@ class _TopicProcess:
     def run(self) -> int:
         """The run, from its building to its end."""
         begin = self._begin
-        signal.signal(signal.SIGTERM, lambda number, frame: self._terminate())
         try:
+            signal.signal(signal.SIGTERM, lambda number, frame: self.terminate())
+            self._link.read(self.heard)  # behind the handler: what it hears may be the end
             settings = settings_from_json(begin.settings)
             environment = self._environment(begin)
             with built_run(settings, Seams(environment=environment), self._progress) as run:
@@ -142,14 +145,14 @@ class _TopicProcess:
                         return
                 if self._run is None:  # what takes long is not waited for
                     self._link.send(Answer(steer.request, id=self._begin.id))
-                    self._terminate()
+                    self.terminate()
                     return
                 self._steer(self._run, steer)
             case Shutdown():
-                self._terminate()
+                self.terminate()
             case None:
                 threading.Thread(target=_end_hard, daemon=True).start()
-                self._terminate()
+                self.terminate()
 
     def _steer(self, run: Run, steer: Steer) -> None:
         run.steer(
@@ -157,12 +160,15 @@ class _TopicProcess:
             lambda refusal: self._link.send(Answer(steer.request, refusal, _status(refusal), self._begin.id)),
         )
 
-    def _terminate(self) -> None:
+    def terminate(self) -> None:
+        """End at once; everything received is kept. May be called by a signal's handler, and by the link's thread."""
         self._ending = True
         if self._run is not None:
             self._run.terminate()
         elif threading.current_thread() is threading.main_thread():
-            raise KeyboardInterrupt
+            if not self._unwinding:  # once: what is built is being taken down
+                self._unwinding = True
+                raise KeyboardInterrupt
         else:
             os.kill(os.getpid(), signal.SIGTERM)
 

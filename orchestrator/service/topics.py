@@ -6,7 +6,9 @@ import time
 
 import msgspec
 
-from contract.service import LIVE_STATES, Begin, Continue, Start, TopicView
+from contract.errors import ExitCode
+from contract.service import LIVE_STATES, Begin, Continue, Start, TopicState, TopicView
+from orchestrator.processes.communicator import Closed
 from orchestrator.processes.process_manager import ProcessHandle
 
 
@@ -17,9 +19,13 @@ class LiveTopic:
         begin: What it was told to run.
         channel: To it.
         handle: Its process.
-        request: The web server's request that it has not answered yet.
+        request: The web server's request that asked for it.
 
     Attributes:
+        begun: Whether that request has been answered.
+        request: The request, while somebody waits for its answer.
+        closed: Its channel's end, when that has come; its process's end follows.
+        deadline: When it is pressed on, seconds of the service's clock, because it was asked to end at once.
         view: Newest state; None before it has told any.
         next: A request for another run on the same topic, to be met when this process has ended.
     """
@@ -31,13 +37,13 @@ class LiveTopic:
         self.request: int | None = request
         self.view: TopicView | None = None
         self.next: Start | Continue | None = None
+        self.begun = False
+        self.closed: Closed | None = None
+        self.closed_at = 0.0
+        self.deadline = float("inf")
+        self.steps = ["terminate", "kill"]
         self._topic = str(begin.settings["topic"])
         self._error = ""
-
-    @property
-    def shown(self) -> bool:
-        """Whether anything was told of it: one that could not begin has only its request's answer."""
-        return self.view is not None
 
     @property
     def done(self) -> bool:
@@ -58,14 +64,14 @@ class LiveTopic:
         """It says that it failed, after it had been shown."""
         self._error = error
 
-    def ended(self, why: str) -> TopicView:
+    def ended(self, exit_code: int | None, why: str) -> TopicView:
         """Its last state: what it said, or what its process's end means."""
         now = time.time()
         view = self.view or TopicView(self.id, self._topic, "starting", now)
         if view.state in LIVE_STATES:
             view = msgspec.structs.replace(
                 view,
-                state="failed" if self._error else "interrupted",
+                state=self._state(exit_code),
                 error=self._error,
                 explanation=self._error or f"its process ended: {why}; everything found is kept, it can be continued",
                 progress="",
@@ -78,3 +84,8 @@ class LiveTopic:
             )
         self.view = view
         return view
+
+    def _state(self, exit_code: int | None) -> TopicState:
+        if self._error:
+            return "failed"
+        return "finished" if exit_code == ExitCode.DONE else "interrupted"

@@ -48,7 +48,7 @@ def proven(
 
 
 def proven_service(context: Context, ended: Ended, asked: Iterable[Asked]) -> Trace:
-    """The trace of a service that has ended, complete and conserved, with a span for each request.
+    """The trace of a service that has ended, complete and conserved, with a span for each request and one web server.
 
     Args:
         context: The scenario's.
@@ -61,6 +61,7 @@ def proven_service(context: Context, ended: Ended, asked: Iterable[Asked]) -> Tr
     trace = context.trace(ended)
     assert_conserved(trace, lines=None, rows=None, served=None)
     assert_requests(trace, asked)
+    trace.select(name=names.WEB_SERVER_EXITED).count(1).every({names.EXIT_EXPECTED: True, names.PROCESS_EXIT_CODE: 0})
     no_leaked_pids(trace, {process.pid for process in marked(context.marker)})
     return trace
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from archive import run_reader
+from archive.filesystem import RealFileSystem
 from archive.run_reader import Origin, integers, moment, reading, stamp
 from contract.errors import ConfigurationError, ForeignDatabaseError, OrchestratorError, StorageError
 from tests.archive.folder_cases import START, Folder
@@ -69,6 +72,39 @@ def test_no_run_and_none_yet(tmp_path: Path) -> None:
     assert "is being created" in str(refusal(folder))
     database.close()
     assert topic_of(Folder(folder).path) == "Paris attractions"
+
+
+def test_a_database_that_is_created_while_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database is seen before its tables or with all of them, never as somebody else's."""
+    database = sqlite3.connect(tmp_path / "run.db", isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    check = run_reader.check_database
+
+    def checked(reader: sqlite3.Connection, folder: Path) -> bool:
+        reader.execute("SELECT * FROM sqlite_master").fetchall()
+        Folder(folder)
+        return check(reader, folder)
+
+    monkeypatch.setattr(run_reader, "check_database", checked)
+    assert "is being created" in str(refusal(tmp_path))
+    monkeypatch.undo()
+    assert topic_of(tmp_path) == "Paris attractions"
+    database.close()
+
+
+def test_a_database_whose_making_was_broken_off(tmp_path: Path) -> None:
+    """What a process left that was killed in the first step of making a database is no run yet."""
+    script = (
+        "import os, sqlite3, sys; database = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "database.execute('PRAGMA cache_size = 2'); database.execute('BEGIN IMMEDIATE');"
+        "database.execute('CREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 99) "
+        "SELECT zeroblob(3000) FROM n'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "run.db")], check=True)
+    assert (tmp_path / "run.db-journal").exists()
+    error = refusal(tmp_path)
+    assert isinstance(error, ConfigurationError)
+    assert "its making was broken off" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +178,23 @@ def test_a_folder_that_is_replaced_while_it_is_opened(tmp_path: Path, monkeypatc
         return check(database, folder)
 
     monkeypatch.setattr(run_reader, "check_database", replaced)
+    assert topic_of(tmp_path / "x") == "later"
+
+
+def test_a_folder_that_is_moved_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of SQLite that comes of another database taking the place is none: that one is read."""
+    Folder(tmp_path / "x", "earlier").database.close()
+    Folder(tmp_path / "y", "later").database.close()
+    connect = RealFileSystem.connect_database
+
+    def moved(files: RealFileSystem, path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+        if not (tmp_path / "y").exists():
+            return connect(files, path, read_only=read_only)
+        (tmp_path / "x").rename(tmp_path / "x.1")
+        (tmp_path / "y").rename(tmp_path / "x")
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(RealFileSystem, "connect_database", moved)
     assert topic_of(tmp_path / "x") == "later"
 
 

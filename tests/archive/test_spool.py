@@ -52,6 +52,14 @@ def replaced(monkeypatch: pytest.MonkeyPatch, write: Callable[[BinaryIO], None])
     monkeypatch.setattr(spool_module, "export", lambda folder, wanted, out: write(out))
 
 
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A topic's folder without items."""
+    folder = Folder(tmp_path / "small")
+    folder.database.close()
+    return folder.path
+
+
 @pytest.mark.parametrize("wanted", FORMATS)
 def test_a_stream_is_the_whole_export(folder: Folder, wanted: str) -> None:
     """The pieces together are what an export writes, none of them larger than said."""
@@ -118,16 +126,16 @@ def test_only_a_file_is_sent(tmp_path: Path, make: Callable[[Path], None]) -> No
         open_spool(tmp_path, "txt")
 
 
-def test_what_cannot_be_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_exported(tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is known to fail fails before there is a stream, with the error that an export has."""
     for wanted in ("txt", "jsonl"):
         with pytest.raises(ConfigurationError, match="holds no run"):
             open_spool(tmp_path, wanted)
     with pytest.raises(ConfigurationError, match="no export format"):
-        open_spool(tmp_path, "xml")
+        open_spool(small, "xml")
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(ConfigurationError, match="pip install pyarrow"):
-        open_spool(tmp_path, "parquet")
+        open_spool(small, "parquet")
     (tmp_path / "run.db").write_bytes(b"no database" * 500)
     with pytest.raises(ForeignDatabaseError):
         open_spool(tmp_path, "csv")
@@ -145,7 +153,7 @@ def test_a_slow_reader_holds_no_transaction(folder: Folder) -> None:
     assert (first + rest).count(b"\n") == 30_000
 
 
-def test_the_reader_follows_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reader_follows_the_writer(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written can be read at once; the reader waits for more, and ends with the writer."""
     go_on = threading.Event()
 
@@ -155,7 +163,7 @@ def test_the_reader_follows_the_writer(tmp_path: Path, monkeypatch: pytest.Monke
         out.write(b"second")
 
     replaced(monkeypatch, write)
-    chunks = open_spool(tmp_path, "jsonl").chunks()
+    chunks = open_spool(small, "jsonl").chunks()
     assert next(chunks) == b"first"
     go_on.set()
     assert list(chunks) == [b"second"]
@@ -181,7 +189,7 @@ def close_twice(spool: Spool) -> None:
 
 @pytest.mark.parametrize("leave", [close_iterator, drop_iterator, close_twice, lambda spool: None])
 def test_a_reader_that_leaves_ends_the_writer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: Callable[[Spool], None]
+    small: Path, monkeypatch: pytest.MonkeyPatch, leave: Callable[[Spool], None]
 ) -> None:
     """Closing the iterator, closing the spool, or dropping either of them ends the writer."""
     left = threading.Event()
@@ -197,7 +205,7 @@ def test_a_reader_that_leaves_ends_the_writer(
             raise
 
     replaced(monkeypatch, write)
-    leave(open_spool(tmp_path, "jsonl"))
+    leave(open_spool(small, "jsonl"))
     gc.collect()
     left.set()
     for thread in writers():
@@ -205,7 +213,7 @@ def test_a_reader_that_leaves_ends_the_writer(
     assert ended == [True]
 
 
-def test_an_export_that_is_closed_under_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_that_is_closed_under_its_reader(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader whose spool is closed by somebody else gets an error: what it has is not the whole export."""
     waiting = threading.Event()
     written = threading.Event()
@@ -216,7 +224,7 @@ def test_an_export_that_is_closed_under_its_reader(tmp_path: Path, monkeypatch: 
         waiting.wait(WAIT_S)
 
     replaced(monkeypatch, write)
-    spool = open_spool(tmp_path, "jsonl")
+    spool = open_spool(small, "jsonl")
     chunks = spool.chunks()
     assert next(chunks) == b"first"
     errors = []
@@ -245,7 +253,7 @@ def test_closed_before_it_is_read(folder: Folder) -> None:
             next(spool.chunks())
 
 
-def test_an_error_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_on_the_way(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written before an error is delivered, then the error is raised."""
 
     def write(out: BinaryIO) -> None:
@@ -253,7 +261,7 @@ def test_an_error_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise ForeignDatabaseError("damaged")
 
     replaced(monkeypatch, write)
-    chunks = open_spool(tmp_path, "jsonl").chunks()
+    chunks = open_spool(small, "jsonl").chunks()
     assert next(chunks) == b"first"
     with pytest.raises(ForeignDatabaseError, match="damaged"):
         next(chunks)

@@ -8,6 +8,7 @@ of their own: they get theirs from a `sitecustomize` beside the launcher, which 
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,6 +28,10 @@ from tester.scenarios.interrupt import Interrupt
 from tester.scenarios.kill_producers import KillProducers
 from tester.scenarios.proof import proven
 from tester.scenarios.secret_keys import SecretKeys
+from tester.scenarios.webserver import crashes, reading, steering, strangers, working
+from tester.scenarios.webserver.session import Session
+from tester.scenarios.webserver.steering import Steering
+from tester.trace.topics import topic_runs
 
 _PRODUCERS_MODULE = "mutated_producers"
 _ORCHESTRATOR_MODULE = "mutated_orchestrator"
@@ -160,6 +165,30 @@ def _hanging_collector(context: Context) -> None:
     scenario._down(context, "hang", scenario._healthy(context))
 
 
+def _steered(context: Context) -> None:
+    """Of a service with one topic, which is steered."""
+    steered = Steering(context, key="any")
+    session = Session(context, context.place("steered"), environment=steered.environment)
+    nobody_else = asyncio.Event()
+    nobody_else.set()
+    asyncio.run(steered.play(session, nobody_else))
+    trace = session.proven(session.end(signal.SIGTERM))
+    steered.check_spans(trace, topic_runs(trace)[0].trace)
+
+
+def _read(context: Context) -> None:
+    """Of a service with one topic, which is watched and read."""
+    session = Session(context, context.place("read"))
+    asyncio.run(reading.play(context, session))
+    session.proven(session.end(signal.SIGTERM))
+
+
+def _called_by_strangers(context: Context) -> None:
+    session = Session(context, context.place("called"))
+    asyncio.run(strangers.play(session))
+    session.proven(session.end(signal.SIGTERM))
+
+
 FIRST_RUN = Part("basic", basic, _first_run)
 LIMIT = Part("basic", basic, basic._stop_at_limit)
 BASIC, PROVIDERS, CLEAN_EXIT = SCENARIOS["basic"], SCENARIOS["providers"], SCENARIOS["clean-exit"]
@@ -176,6 +205,11 @@ CTRL_C = Part("interrupt", interrupt, Interrupt()._once)
 CTRL_C_TWICE = Part("interrupt-twice", interrupt, lambda context: Interrupt()._at_once(context, signal.SIGINT))
 HANGING_COLLECTOR = Part("collector-down", collector_down, _hanging_collector)
 SECRETS = Part("secrets", secret_keys, SecretKeys()._right)
+STEERED = Part("webserver-steered", steering, _steered)
+READ = Part("webserver-read", reading, _read)
+STRANGERS = Part("webserver-strangers", strangers, _called_by_strangers)
+WORKING = Part("webserver-working", working, working.play)
+CRASHES = Part("webserver-crashes", crashes, crashes.play)
 PARTS = {part.name: part for part in (FAULTS, COUNTS, KILL)}
 """Those that have smaller constants; what the others play, the scenarios play as well."""
 
@@ -1076,7 +1110,308 @@ _TRACES = (
     ),
 )
 
+_WEB_MODE = (
+    Mutation(
+        name="views-not-relayed",
+        breaks="the web server never hears how a topic is",
+        scenario=READ,
+        message=r"^a pause: not within",
+        timeout_s=15.0,
+        orchestrator="""
+            from contract.service import TopicView
+            from orchestrator.service.service import Service
+
+            @instead_of(Service, "_tell_web")
+            def tell_web(original, self, id, content):
+                if not isinstance(content, TopicView):
+                    original(self, id, content)
+        """,
+    ),
+    Mutation(
+        name="resume-sends-nothing",
+        breaks="after a lost connection nothing of what was missed comes",
+        scenario=READ,
+        message=r"^live (items|events): after number",
+        web_server="""
+            from contract.service import News
+            from webserver.recent import Recent
+
+            @instead_of(Recent, "missed")
+            def missed(original, self, items_after, events_after):
+                return (News(), False) if items_after else original(self, items_after, events_after)
+        """,
+    ),
+    Mutation(
+        name="resume-sends-everything",
+        breaks="after a lost connection everything comes again",
+        scenario=READ,
+        message=r"^live (items|events): after number",
+        web_server="""
+            from webserver.recent import Recent
+
+            @instead_of(Recent, "missed")
+            def missed(original, self, items_after, events_after):
+                return original(self, 0, 0)
+        """,
+    ),
+    Mutation(
+        name="pause-gives-orders",
+        breaks="while a topic is paused orders are given once",
+        scenario=STEERED,
+        message=r"^number of spans named 'send orders' for which a condition holds: expected none",
+        orchestrator="""
+            from orchestrator.run import Run
+
+            @instead_of(Run, "_take_in")
+            def take_in(original, self, happenings):
+                original(self, happenings)
+                if self.paused and len(self.desk.open) == 1 and next(turns) == 1:
+                    self.desk.give_orders(self.stats.share_new)
+        """,
+    ),
+    Mutation(
+        name="too-many-producers-stay",
+        breaks="producers that are too many are never asked to end",
+        scenario=STEERED,
+        message=r"^fewer producers: not within",
+        timeout_s=15.0,
+        orchestrator="""
+            from orchestrator.supervisor import Supervisor
+
+            @instead_of(Supervisor, "resize")
+            def resize(original, self, count):
+                original(self, max(count, len(self.producers)))
+        """,
+    ),
+    Mutation(
+        name="request-size-not-changed",
+        breaks="another request size is shown, and not used",
+        scenario=STEERED,
+        message=r"^all spans named 'send orders'(.|\n)*with app.order.size=7",
+        orchestrator="""
+            import msgspec
+            from orchestrator.run import Run
+
+            @instead_of(Run, "adopt")
+            def adopt(original, self, settings):
+                before = self.settings.request_size
+                original(self, settings)
+                self.desk.settings = msgspec.structs.replace(settings, request_size=before)
+        """,
+    ),
+    Mutation(
+        name="budget-not-kept",
+        breaks="a budget that is given while a topic runs is not kept",
+        scenario=STEERED,
+        message=r"^an end because of the budget: not within",
+        timeout_s=15.0,
+        orchestrator="""
+            from orchestrator.run import Run
+
+            @instead_of(Run, "adopt")
+            def adopt(original, self, settings):
+                original(self, settings)
+                self.budget.limit_usd = None
+        """,
+    ),
+    Mutation(
+        name="export-drops-the-last-row",
+        breaks="an export ends one item too early",
+        scenario=READ,
+        message=r"^items of jsonl",
+        web_server="""
+            import archive.export
+
+            @instead_of(archive.export, "_rows")
+            def rows(original, database):
+                return iter(list(original(database))[:-1])
+        """,
+    ),
+    Mutation(
+        name="search-misses-case",
+        breaks="a search finds small letters only",
+        scenario=READ,
+        message=r"^items with",
+        web_server="""
+            import archive.item_index
+
+            archive.item_index.words_of = lambda search: tuple(search.split())
+        """,
+    ),
+    Mutation(
+        name="count-of-an-item-wrong",
+        breaks="how often an item was named is not shown",
+        scenario=READ,
+        message=r"^items sorted by",
+        web_server="""
+            from archive.item_index import ItemIndex
+
+            ItemIndex._read_sightings = lambda self, reader, last: None
+        """,
+    ),
+    Mutation(
+        name="spans-of-requests-lost",
+        breaks="a request has no span",
+        scenario=READ,
+        message=r"^the span of .*: expected 1, saw 0",
+        web_server="""
+            from webserver.otel_tracing import OtelRequestTrace
+
+            @instead_of(OtelRequestTrace, "ended")
+            def ended(original, self, *given):
+                if next(turns) == 5:
+                    self._open.discard(self)
+                else:
+                    original(self, *given)
+        """,
+    ),
+    Mutation(
+        name="status-of-requests-wrong",
+        breaks="the span of a refused request tells of a success",
+        scenario=STRANGERS,
+        message=r"^the span of .*'http.response.status_code': 403",
+        web_server="""
+            from webserver.otel_tracing import OtelRequestTrace
+
+            @instead_of(OtelRequestTrace, "ended")
+            def ended(original, self, route, status, error):
+                original(self, route, 200 if status == 403 else status, error)
+        """,
+    ),
+    Mutation(
+        name="other-sites-may-call",
+        breaks="pages of other sites may start topics",
+        scenario=STRANGERS,
+        message=r"^a page of another site: 403 was expected",
+        web_server="""
+            import webserver.security
+
+            webserver.security.same_origin = lambda *given: True
+        """,
+    ),
+    Mutation(
+        name="any-host-may-be-called",
+        breaks="a foreign name may lead to us",
+        scenario=STRANGERS,
+        message=r"^a foreign name that resolves to us: 403 was expected",
+        web_server="""
+            from webserver.access import KnownHosts
+
+            KnownHosts.allows = lambda self, host: True
+        """,
+    ),
+    Mutation(
+        name="folders-outside",
+        breaks="a request may write anywhere",
+        scenario=STRANGERS,
+        message=r"^a folder outside: 400 was expected",
+        orchestrator="""
+            from orchestrator.service.requests import TopicRequests
+
+            TopicRequests._inside = lambda self, name: self._output / name
+        """,
+    ),
+    Mutation(
+        name="topic-exited-not-told",
+        breaks="no span tells of a topic process's end",
+        scenario=READ,
+        message=r"^the trace is complete(.|\n)*has no 'topic exited'",
+        orchestrator="""
+            from orchestrator.service.otel_observer import OtelServiceObserver
+
+            OtelServiceObserver.topic_exited = lambda *given, **named: None
+        """,
+    ),
+    Mutation(
+        name="spans-of-the-service-lost",
+        breaks="the exporter loses a batch of the web server's spans",
+        scenario=READ,
+        message=r"^the trace is complete(.|\n)*webserver pid \d+: \d+ spans were emitted, \d+ received",
+        web_server="""
+            from opentelemetry.sdk.trace.export import SpanExportResult
+            from telemetry.sdk import _Watched
+
+            @instead_of(_Watched, "export")
+            def export(original, self, spans):
+                return SpanExportResult.SUCCESS if next(turns) == 2 else original(self, spans)
+        """,
+    ),
+    Mutation(
+        name="carrier-of-topics-cut",
+        breaks="a topic's run does not belong to the request that started it",
+        scenario=READ,
+        message=r"^the trace is complete(.|\n)*does not stand under the 'spawn topic' of its process",
+        orchestrator="""
+            from orchestrator.service.otel_observer import OtelServiceObserver
+            from telemetry.sdk import carrier_of
+
+            @instead_of(OtelServiceObserver, "spawning_topic")
+            def spawning_topic(original, self, id, carrier):
+                original(self, id, carrier)
+                return carrier_of(self._span)
+        """,
+    ),
+    Mutation(
+        name="end-kills",
+        breaks="a service that is to end kills its topics instead of ending them",
+        scenario=CRASHES,
+        message=r"is open in run.db though the run has ended",
+        orchestrator="""
+            from orchestrator.service.service import Service
+
+            @instead_of(Service, "_apply_wishes")
+            def apply_wishes(original, self):
+                if self._wishes:
+                    for topic in self._live.values():
+                        topic.handle.kill()
+                original(self)
+        """,
+    ),
+    Mutation(
+        name="continued-topic-starts-anew",
+        breaks="a topic that is continued loses what it had",
+        scenario=CRASHES,
+        message=r"^attributes.txt after the kill: line \d+ was",
+        orchestrator="""
+            import msgspec
+            from orchestrator.service.requests import TopicRequests
+
+            @instead_of(TopicRequests, "_continued")
+            def continued(original, self, message):
+                return msgspec.structs.replace(original(self, message), fresh=True)
+        """,
+    ),
+    Mutation(
+        name="continued-topic-forgets-its-settings",
+        breaks="a topic that is continued has the service's settings, not its own",
+        scenario=CRASHES,
+        message=r"^request size of the continued run: 15 was expected, 60 was seen",
+        orchestrator="""
+            import orchestrator.service.requests as requests
+            from contract.service import Continue
+            from orchestrator.service.requests import TopicRequests
+
+            @instead_of(TopicRequests, "_continued")
+            def continued(original, self, message):
+                return original(self, message).__class__(
+                    **{**self._given, "topic": "Desert plants", "output": self._output / message.id}
+                )
+        """,
+    ),
+    Mutation(
+        name="key-in-the-environment-of-topics",
+        breaks="the processes of web mode inherit the API keys",
+        scenario=WORKING,
+        message=r"^the key stands in the environment of child processes",
+        orchestrator="""
+            import orchestrator.composition as composition
+
+            composition._SECRET_VARIABLES = frozenset()
+        """,
+    ),
+)
+
 MUTATIONS = {
     mutation.name: mutation
-    for mutation in (*_ITEMS_ON_THEIR_WAY, *_FILES, *_ORDERS, *_PROVENANCE, *_PROCESSES, *_TRACES)
+    for mutation in (*_ITEMS_ON_THEIR_WAY, *_FILES, *_ORDERS, *_PROVENANCE, *_PROCESSES, *_TRACES, *_WEB_MODE)
 }

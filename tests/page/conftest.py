@@ -130,4 +130,3 @@ def many(service: WebService) -> str:
 def mixed(service: WebService) -> str:
     """Id of a finished topic with 120 items of two models."""
     return write_mixed(service.output)
-

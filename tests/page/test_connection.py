@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.page.browsing import Browsing, banner_seen
 from tests.page.conftest import MakeApi, MakeService
@@ -85,19 +85,20 @@ def test_a_restarted_service_is_found_again(browsing: Browsing, fragile: WebServ
     assert page.evaluate("window.loadedOnce")
 
 
-def test_a_page_opened_while_nothing_answers_says_so(browsing: Browsing, fragile: WebService) -> None:
-    """On the overview too a lost service is told; an act that fails meanwhile says why; all comes back by itself."""
+def test_the_overview_tells_of_a_lost_service_too(browsing: Browsing, fragile: WebService) -> None:
+    """The banner shows there too; an act that fails meanwhile says why; all comes back by itself."""
     page = browsing.open(fragile.address)
     browsing.allow(_BROKEN)
     page.goto("/")
     expect(page.locator(".live")).to_have_text("Live")
     fragile.stop()
     expect(page.get_by_test_id("connection-banner")).to_be_visible()
+    page.get_by_test_id("retry-now").click()
+    expect(page.get_by_test_id("connection-banner")).to_be_visible()
     page.get_by_role("textbox", name="Topic", exact=True).fill("Too early")
     page.get_by_test_id("start").click()
     expect(page.get_by_role("alert").filter(has_text="The service does not answer")).to_be_visible()
     fragile.start()
-    page.get_by_test_id("retry-now").click()
     expect(page.get_by_test_id("connection-banner")).to_be_hidden()
     page.get_by_test_id("start").click()
     TopicPage(page).arrive("too-early")

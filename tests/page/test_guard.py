@@ -60,7 +60,7 @@ def test_nothing_else_can_be_reached(browser: Browser) -> None:
 def test_a_missing_browser_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Chromium is not installed the reason says how to get it."""
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
-    with pytest.raises(NoBrowserError, match="CHROMIUM=/nowhere/chromium is no program; scripts/test.sh installs it"):
+    with pytest.raises(NoBrowserError, match=r"CHROMIUM=/nowhere/chromium is no program; scripts/test\.sh installs it"):
         find_chromium()
     monkeypatch.delenv("CHROMIUM")
     monkeypatch.setenv("PATH", "")

@@ -5,20 +5,28 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.folders import write_topic
+from tests.archive.folder_cases import START, Folder
 from tests.page.hostile_items import ANSWERED, IN_A_FOLDER, Hostile
 from tests.page.topic_page import TopicPage
 from tests.page.web_service import Api, WebService
 
 # Elements that markup in an item would have made, if anything had taken it for markup.
-_FOREIGN = ":is(main, dialog) :is(script, iframe, img, object, embed, link, style, svg:not(.icon, .spark), [onerror], [onload], [onclick])"
+_FOREIGN_NAMES = (
+    "script, iframe, img, object, embed, link, style, svg:not(.icon, .spark), [onerror], [onload], [onclick]"
+)
+_FOREIGN = f":is(main, dialog) :is({_FOREIGN_NAMES})"
 _FOREIGN_LINKS = ":is(item-list, newest-items, .events, dialog, h1) a"
 
 
 @pytest.fixture(scope="package")
 def hostile_folder(service: WebService) -> str:
     """Id of a finished topic with hostile items."""
-    return write_topic(service.output, "Hostile", ("simulated", [hostile.text for hostile in IN_A_FOLDER]))
+    folder = Folder(service.output / "hostile", "Hostile")  # row by row: the store itself lets no control character in
+    order = folder.order(run=folder.run(ended_at=START + 60, stop_reason="exhausted"))
+    for hostile in IN_A_FOLDER:
+        folder.item(hostile.text, order, description=hostile.text)
+    folder.database.close()
+    return "hostile"
 
 
 def expect_nothing_executed(page: Page) -> None:
@@ -33,7 +41,7 @@ def test_hostile_items_of_a_folder_are_shown_as_text(page: Page, hostile_folder:
     topic = TopicPage(page)
     topic.open(hostile_folder)
     expect(topic.matches).to_have_text(f"{len(IN_A_FOLDER)} items")
-    shown = {number: text for number, text in topic.all_rows().values()}
+    shown = dict(topic.all_rows().values())
     assert shown == {number: hostile.shown for number, hostile in enumerate(IN_A_FOLDER, 1)}
     texts = page.locator(".newest-text").all_inner_texts()
     assert texts == [hostile.shown for hostile in reversed(IN_A_FOLDER)]
@@ -68,7 +76,7 @@ def test_a_hostile_search_finds_and_does_nothing_else(page: Page, hostile_folder
 
 
 def test_hostile_answers_flow_in_as_text(page: Page, api: Api) -> None:
-    """A hostile topic whose model answers hostile items: live and loaded again, head, title and lists hold text only."""
+    """A hostile topic, hostile answers: live and loaded again, heading, title and lists hold nothing but text."""
     name = "</title><img src=/nothing.png onerror=window.executed=1>"
     topic = TopicPage(page)
     page.goto("/")
@@ -81,14 +89,13 @@ def test_hostile_answers_flow_in_as_text(page: Page, api: Api) -> None:
     expect(page).to_have_title(re.compile(re.escape(name)))
     expect(topic.newest.filter(has_text="window.executed").first).to_be_visible()
     expect(topic.newest.filter(has_text="東京")).to_be_visible()
-    topic.answer_stop("now")
-    topic.expect_state("Interrupted", "Finished")
+    topic.expect_state("Finished")  # the model knows nothing else
     expect_nothing_executed(page)
     (topic_id,) = (topic["id"] for topic in api.topics() if topic["topic"] == name)
     assert len(api.texts(topic_id)) >= len(ANSWERED) - 2
     topic.open(topic_id)
     expect(topic.matches).to_have_text(f"{topic.unique_items()} items")
-    assert {number: text for number, text in topic.all_rows().values()} == api.texts(topic_id)
+    assert dict(topic.all_rows().values()) == api.texts(topic_id)
     page.goto("/")
     row = page.get_by_test_id("topic-row").filter(has_text=name)
     expect(row).to_be_visible()

@@ -20,7 +20,8 @@ def test_several_topics_at_a_glance(page: Page, api: Api, mixed: str) -> None:
         expect(row.get_by_test_id("topic-state")).to_have_text("Running")
         count = row.get_by_test_id("unique-count")
         expect(count).not_to_have_attribute("data-value", str(count.get_attribute("data-value")))
-        expect(row.get_by_role("cell").nth(5)).to_have_text(producers)
+        cell = row.get_by_role("cell").filter(has=page.locator(".cell-label", has_text="Producers"))
+        expect(cell).to_contain_text(producers)
         expect(row.locator(".spark-line")).to_have_count(1)
     ended = page.locator(f"[data-topic-id={mixed}]")
     expect(ended.get_by_test_id("topic-state")).to_have_text("Finished")
@@ -65,7 +66,6 @@ def test_an_unknown_topic_leads_back(page: Page, browsing: Browsing) -> None:
     browsing.allow("status of 404")
     page.goto("/topics/no-such-topic")
     expect(page.get_by_role("heading", name="There is no such topic")).to_be_visible()
-    expect(page.get_by_text("there is no topic 'no-such-topic'")).to_be_visible()
     page.get_by_role("link", name="All topics", exact=True).click()
     expect(page.get_by_role("heading", name="Topics")).to_be_visible()
 

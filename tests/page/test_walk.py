@@ -9,7 +9,7 @@ from tests.page.browsing import Browsing
 from tests.page.conftest import MakeApi, MakeService
 from tests.page.looks import Look, examine, in_every_look, press
 from tests.page.topic_page import TopicPage
-from tests.page.web_service import Api, WebService
+from tests.page.web_service import Api
 
 _BROKEN = r"net::ERR_|WebSocket connection"
 _PRICES = ["test:fast=0.25,2", "test:deep=1.25,10"]

@@ -9,8 +9,10 @@ from playwright.sync_api import Locator, Page, expect
 from tests.page.browsing import SPACING
 
 _LOADED_ROWS = """() => Object.fromEntries(
-    [...document.querySelectorAll("[data-testid=item-row]")].map((row) =>
-        [row.dataset.index, [row.querySelector(".item-number").textContent, row.querySelector(".item-text").textContent]]))"""
+    [...document.querySelectorAll("[data-testid=item-row]")].map((row) => [
+        row.dataset.index,
+        [row.querySelector(".item-number").textContent, row.querySelector(".item-text").textContent],
+    ]))"""
 # Antialiased lines are lighter than their colour; the curve's own pixels are many.
 _CURVE_PIXELS = """(canvas) => {
     const colour = document.createElement("canvas").getContext("2d");
@@ -71,7 +73,7 @@ class TopicPage:
 
     def expect_state(self, *words: str) -> None:
         """It is, or becomes, one of these."""
-        expect(self.state).to_have_text(re.compile(f"^({'|'.join(words)})$"))
+        expect(self.state).to_have_text(re.compile(rf"^\s*({'|'.join(words)})\s*$"))
 
     def expect_curve(self) -> None:
         """The chart is drawn: its canvas holds the curve."""
@@ -84,7 +86,8 @@ class TopicPage:
         return self.page.locator(f'[data-testid=item-row][data-index="{index}"]')
 
     def expect_row(self, index: int, number: int, text: str) -> None:
-        """A row of the list is in the window and shows this item."""
+        """A row of the list is in its window and shows this item."""
+        self.grid.scroll_into_view_if_needed()
         expect(self.row(index).locator(".item-text")).to_have_text(text)
         expect(self.row(index).locator(".item-number")).to_have_text(f"{number:,}".replace(",", SPACING))
         expect(self.row(index)).to_be_in_viewport()

@@ -57,9 +57,9 @@ def test_too_many_news_overflow() -> None:
     for number in range(MAX_NEWS):
         backlog.put_news(str(number))
     assert not backlog.overflown
-    backlog.put_news("one more")
-    assert backlog.overflown
-    backlog.put_news("and more")
+    for text in ("one more", "and more"):
+        backlog.put_news(text)
+        assert backlog.overflown
     assert _all(backlog) == []
 
 

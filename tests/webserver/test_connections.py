@@ -11,7 +11,7 @@ import pytest
 from archive.spool import Spool
 from contract.service import Start
 from tests.webserver.serving import WAIT_S, Serving, in_loop, make_topic, serving
-from webserver import connections, main
+from webserver import connections, server
 from webserver.connections import MAX_CONNECTIONS
 
 
@@ -34,7 +34,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "REQUEST_S", 0.05)
     monkeypatch.setattr(connections, "UNREAD_S", 0.05)
     monkeypatch.setattr(connections, "_LOOK_EVERY_S", 0.01)
-    monkeypatch.setattr(main, "_KEEP_ALIVE_S", 1)
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 1)
 
 
 @pytest.mark.usefixtures("impatient")

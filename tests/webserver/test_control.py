@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,16 @@ async def test_a_topic_is_continued(tmp_path: Path) -> None:
         assert _last(web) == Continue(2, ID, {})
 
 
+def _refuse(status: int, message: Start | Continue | Steer) -> Answer:
+    return Answer(message.request, "so not", status, "other")
+
+
 @in_loop
 async def test_the_services_refusals_are_passed_on(tmp_path: Path) -> None:
     """Its words, its status and the topic that is concerned; a status that nobody knows counts as unavailable."""
     async with serving(tmp_path) as web:
         for status, told in ((400, 400), (404, 404), (409, 409), (503, 503), (418, 503), (500, 503)):
-            web.service.answers = lambda message, status=status: Answer(message.request, "so not", status, "other")
+            web.service.answers = functools.partial(_refuse, status)
             answer = await web.send("POST", "/api/v1/topics", {"topic": "x"})
             assert answer == (told, {"error": "so not", "id": "other"})
 
@@ -85,13 +90,11 @@ async def test_why_a_topic_cannot_be_steered(tmp_path: Path) -> None:
     store.begin_run({})
     async with serving(tmp_path) as web:
         web.service.answers = lambda message: Answer(message.request, "it does not run", 409)
-        for path, body in (("pause", {}), ("stop", {}), ("continue", {})):
-            assert (await web.send("POST", f"/api/v1/topics/nope/{path}", body))[0] == 404
-            assert await web.send("POST", f"/api/v1/topics/{ID}/{path}", body) == (
-                409,
-                {"error": "it does not run", "id": ID},
-            )
-            status, problem = await web.send("POST", f"/api/v1/topics/elsewhere/{path}", body)
+        for path in ("pause", "stop", "continue"):
+            assert (await web.send("POST", f"/api/v1/topics/nope/{path}"))[0] == 404
+            expected = (409, {"error": "it does not run", "id": ID})
+            assert await web.send("POST", f"/api/v1/topics/{ID}/{path}") == expected
+            status, problem = await web.send("POST", f"/api/v1/topics/elsewhere/{path}")
             assert (status, problem["id"]) == (409, "elsewhere")
             assert "another process" in problem["error"]
         await web.shown(view("elsewhere"))

@@ -51,7 +51,7 @@ async def test_called_under_a_foreign_name(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_pages_of_other_sites(tmp_path: Path) -> None:
+async def test_pages_of_other_sites(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """They can neither start nor steer, nor listen, nor read; a link to our page works from anywhere."""
     async with serving(tmp_path) as web:
         foreign: list[dict[str, str]] = [
@@ -80,6 +80,7 @@ async def test_pages_of_other_sites(tmp_path: Path) -> None:
         assert (await web.send("POST", "/api/v1/topics", {"topic": "x"}, headers=ours))[0] == 201
         async with web.client.ws_connect(f"ws://127.0.0.1:{web.port}/api/v1/live", headers=ours) as socket:
             assert (await socket.receive_json())["type"] == "hello"
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 @in_loop
@@ -190,6 +191,9 @@ async def test_too_many_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await web.client.ws_connect(f"ws://127.0.0.1:{web.port}/api/v1/live")
         assert refused.value.status == 429
+        for path in ("/", "/static/index.html", "/topics/x"):  # a page has many files
+            async with web.asked(path) as response:
+                assert response.status == 200
 
 
 @in_loop

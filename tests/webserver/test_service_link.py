@@ -63,7 +63,7 @@ async def test_answers_find_their_requests() -> None:
             if len(waiting) == 2:
                 service.send(*(Answer(one.request, id=str(type(one).__name__)) for one in reversed(waiting)))
 
-        service.answers = answer_both_backwards  # type: ignore[assignment] # it answers by itself
+        service.answers = answer_both_backwards
         start, steer = await asyncio.gather(
             link.ask(lambda number: Start(number, "Fruit")), link.ask(lambda number: Steer(number, "x", Stop()))
         )

@@ -50,7 +50,8 @@ async function read(response) {
 /** @param {Response} response @param {any} answer @returns {string} */
 function reason(response, answer) {
   const wait = response.headers.get("Retry-After");
-  const text = typeof answer?.error === "string" ? answer.error : `The service answered with status ${response.status}.`;
+  const text =
+    typeof answer?.error === "string" ? answer.error : `The service answered with status ${response.status}.`;
   return response.status === 429 && wait ? `${text} (try again in ${wait} s)` : text;
 }
 

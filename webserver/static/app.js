@@ -46,6 +46,8 @@ export class Page {
   #token = { needed: false, error: "", busy: false };
   /** The next list of topics is a whole one. */
   #whole = true;
+  /** What had the focus when a person went elsewhere, until what they went to is there. @type {Element | null} */
+  #leftFrom = null;
 
   constructor() {
     this.go = startRouter((route) => {
@@ -55,7 +57,8 @@ export class Page {
     api.sessionEvents.addEventListener("unauthorized", () => this.#needToken());
     this.#listen();
     startShortcuts({
-      "/": () => /** @type {HTMLElement | null} */ (document.querySelector("[data-testid=search], .start-topic"))?.focus(),
+      "/": () =>
+        /** @type {HTMLElement | null} */ (document.querySelector("[data-testid=search], .start-topic"))?.focus(),
       "?": openShortcuts,
       t: () => this.go("/"),
     });
@@ -189,14 +192,26 @@ export class Page {
         this.#loadTopicView();
       }
     }
+    this.#leftFrom = moved ? document.activeElement : null;
     this.changed(true);
-    if (moved) requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector("h1")?.focus({ preventScroll: true })));
   }
 
   #render() {
     document.title = this.#title();
     this.announcement = this.#announcer.say(this.#route.name === "topic" ? this.#route.id : "", this.#summary());
     render(shell(this, this.#content()), /** @type {HTMLElement} */ (document.getElementById("app")));
+    if (this.#leftFrom) this.#focusHeading(this.#leftFrom);
+  }
+
+  /** As soon as what a person went to is there, its heading has the focus, unless they went on meanwhile. @param {Element} leftFrom */
+  #focusHeading(leftFrom) {
+    const { model, topics, problem } = this;
+    const known = this.#route.name === "topic" ? this.#topicView && (model?.view || model?.error) : topics || problem;
+    if (!known && this.#route.name !== "unknown") return;
+    this.#leftFrom = null;
+    const there = document.activeElement;
+    if (there === null || there === document.body || there === leftFrom)
+      document.querySelector("h1")?.focus({ preventScroll: true });
   }
 
   #content() {
@@ -204,7 +219,12 @@ export class Page {
     if (this.#route.name === "topics") return topicsView(this);
     if (this.model && this.#topicView) return this.#topicView(this, this.model);
     if (this.#route.name === "topic") return html`<div class="view" aria-busy="true"></div>`;
-    return html`<div class="view"><div class="panel problem-page"><h1 tabindex="-1">There is nothing here</h1><p><a class="button primary" data-inside href="/">All topics</a></p></div></div>`;
+    return html`<div class="view">
+      <div class="panel problem-page">
+        <h1 tabindex="-1">There is nothing here</h1>
+        <p><a class="button primary" data-inside href="/">All topics</a></p>
+      </div>
+    </div>`;
   }
 
   #title() {
@@ -216,7 +236,8 @@ export class Page {
 
   #summary() {
     const view = this.model?.view;
-    if (view) return `${STATE_WORDS[view.state]}: ${format.plural(view.unique, "unique item")}${isLive(view) ? `, ${format.rate(view.items_per_minute)} new a minute` : ""}.`;
+    if (view)
+      return `${STATE_WORDS[view.state]}: ${format.plural(view.unique, "unique item")}${isLive(view) ? `, ${format.rate(view.items_per_minute)} new a minute` : ""}.`;
     const live = this.topics && [...this.topics.values()].filter(isLive);
     return live ? `${format.plural(live.length, "topic")} running.` : "";
   }

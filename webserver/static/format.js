@@ -8,7 +8,10 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignific
 
 /** @param {Intl.NumberFormat} format @param {number} value */
 const thin = (format, value) =>
-  format.formatToParts(value).map((part) => (part.type === "group" ? THIN_SPACE : part.value)).join("");
+  format
+    .formatToParts(value)
+    .map((part) => (part.type === "group" ? THIN_SPACE : part.value))
+    .join("");
 
 /** @param {number | null | undefined} value @returns {string} `12 840` */
 export const count = (value) => (value == null ? UNKNOWN : thin(whole, value));
@@ -60,7 +63,12 @@ export function ago(at, now = Date.now() / 1000) {
   return `${Math.floor(s / 86400)} d ago`;
 }
 
-const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const clockFormat = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
 const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 const dayFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
@@ -69,6 +77,9 @@ export const clock = (at) => clockFormat.format(at * 1000);
 
 /** @param {number} at seconds since 1970 @returns {string} day and month */
 export const day = (at) => dayFormat.format(at * 1000);
+
+/** @param {number} at seconds since 1970 @returns {string} time of day, with the day where it is not within the last */
+export const since = (at) => (Date.now() / 1000 - at < 72_000 ? clock(at) : `${day(at)}, ${clock(at).slice(0, 5)}`);
 
 /** @param {number | null} at seconds since 1970 @returns {string} date and time */
 export const dateTime = (at) => (at == null ? UNKNOWN : fullFormat.format(at * 1000));
@@ -79,8 +90,17 @@ export const plural = (number, one, many = `${one}s`) => `${count(number)} ${num
 /** @param {number | null} seconds @returns {string} as it is typed: `90s`, `5m`, `1h30m`; empty for none */
 export function durationTyped(seconds) {
   if (seconds == null) return "";
-  const parts = [[Math.floor(seconds / 3600), "h"], [Math.floor((seconds % 3600) / 60), "m"], [seconds % 60, "s"]];
-  return parts.filter(([number]) => number).map(([number, unit]) => `${number}${unit}`).join("") || "0s";
+  const parts = [
+    [Math.floor(seconds / 3600), "h"],
+    [Math.floor((seconds % 3600) / 60), "m"],
+    [seconds % 60, "s"],
+  ];
+  return (
+    parts
+      .filter(([number]) => number)
+      .map(([number, unit]) => `${number}${unit}`)
+      .join("") || "0s"
+  );
 }
 
 /** @param {string} text `90`, `90s`, `5m`, `1h30m` @returns {number | null} seconds; null when it is no duration */

@@ -50,7 +50,8 @@ export class ItemPages extends EventTarget {
     this.#wanted = [first, last];
     clearTimeout(this.#flight);
     const far = Math.abs(first - before) > (last - first) / 2;
-    if (far && performance.now() - this.#wantedAt < FLYING_MS) this.#flight = setTimeout(() => this.#fetchWanted(), FLYING_MS);
+    if (far && performance.now() - this.#wantedAt < FLYING_MS)
+      this.#flight = setTimeout(() => this.#fetchWanted(), FLYING_MS);
     else this.#fetchWanted();
     this.#wantedAt = performance.now();
   }
@@ -67,7 +68,8 @@ export class ItemPages extends EventTarget {
     }
     for (let page = from; page <= to; page += 1) if (!this.#open.has(page) && this.#missing(page)) this.#fetch(page);
     if (this.#rows.size > KEPT) {
-      for (const index of this.#rows.keys()) if (index < first - KEPT / 4 || index > last + KEPT / 4) this.#rows.delete(index);
+      for (const index of this.#rows.keys())
+        if (index < first - KEPT / 4 || index > last + KEPT / 4) this.#rows.delete(index);
     }
   }
 
@@ -80,7 +82,8 @@ export class ItemPages extends EventTarget {
   /** @param {number} page */
   #missing(page) {
     if (this.total === null) return true;
-    for (let index = page * PAGE; index < Math.min((page + 1) * PAGE, this.total); index += 1) if (!this.#rows.has(index)) return true;
+    for (let index = page * PAGE; index < Math.min((page + 1) * PAGE, this.total); index += 1)
+      if (!this.#rows.has(index)) return true;
     return false;
   }
 
@@ -89,7 +92,11 @@ export class ItemPages extends EventTarget {
     const request = new AbortController();
     this.#open.set(page, request);
     try {
-      const answer = await api.items(this.#id, { offset: page * PAGE + this.#shift, limit: PAGE, ...this.query }, request.signal);
+      const answer = await api.items(
+        this.#id,
+        { offset: page * PAGE + this.#shift, limit: PAGE, ...this.query },
+        request.signal,
+      );
       this.error = "";
       this.#take(page, answer);
     } catch (error) {
@@ -112,6 +119,8 @@ export class ItemPages extends EventTarget {
     });
     // Where the list has become shorter, or rows are not there: as blank rows, or they would be asked for without end.
     const end = Math.min((page + 1) * PAGE, this.total);
-    if (answer.items.length < PAGE) for (let index = Math.max(0, first + answer.items.length); index < end; index += 1) if (!this.#rows.has(index)) this.#rows.set(index, null);
+    if (answer.items.length < PAGE)
+      for (let index = Math.max(0, first + answer.items.length); index < end; index += 1)
+        if (!this.#rows.has(index)) this.#rows.set(index, null);
   }
 }

@@ -38,7 +38,8 @@ export function startRouter(arrived) {
     if (location.pathname !== path) arrive();
   });
   document.addEventListener("click", (event) => {
-    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+      return;
     const link = event.target instanceof Element ? event.target.closest("a[data-inside]") : null;
     if (!(link instanceof HTMLAnchorElement)) return;
     event.preventDefault();

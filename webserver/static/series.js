@@ -1,5 +1,8 @@
 /** A topic's discovery over time: from the history on disk, continued by what comes live. */
 
+/** A rate is a mean over so long: single buckets of few items would only show their rounding. */
+const RATE_WINDOW_S = 30;
+
 export class Series {
   /** Times (s since 1970), unique items, new items a minute; both null in a gap. */
   at = /** @type {number[]} */ ([]);
@@ -24,15 +27,24 @@ export class Series {
     this.unique = [];
     this.rate = [];
     this.width_s = Math.max(1, bucket_s);
+    const most = Math.max(1, Math.round(RATE_WINDOW_S / bucket_s));
+    /** @type {number[]} new items of the run's last buckets */
+    let window = [];
     let end = -Infinity;
     for (const bucket of buckets) {
       // Time in which no run was has no buckets.
-      if (bucket.at - end > bucket_s / 2) this.#begin(bucket.at, bucket.unique - bucket.new);
+      if (bucket.at - end > bucket_s / 2) {
+        this.#begin(bucket.at, bucket.unique - bucket.new);
+        window = [];
+      }
       end = bucket.at + bucket_s;
-      this.#point(end, bucket.unique, (bucket.new / bucket_s) * 60);
+      window = [...window, bucket.new].slice(-most);
+      const found = window.reduce((sum, number) => sum + number, 0);
+      this.#point(end, bucket.unique, (found / (window.length * bucket_s)) * 60);
     }
     // The last bucket is not over while its run goes on: what comes live takes its place.
-    if (this.at.length > 1 && end > Date.now() / 1000) [this.at, this.unique, this.rate].forEach((values) => values.pop());
+    if (this.at.length > 1 && end > Date.now() / 1000)
+      [this.at, this.unique, this.rate].forEach((values) => values.pop());
   }
 
   /** @param {number} at @param {number} unique @param {number} rate new items a minute @param {number | null} began when its run began */

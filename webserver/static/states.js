@@ -44,4 +44,5 @@ export function byActivity(a, b) {
 const rank = (view) => (view.state === "paused" ? 1 : isLive(view) ? 0 : 2);
 
 /** @param {any} view */
-const lastActive = (view) => (isLive(view) ? view.started_at ?? view.at : view.ended_at ?? view.started_at ?? view.at);
+const lastActive = (view) =>
+  isLive(view) ? (view.started_at ?? view.at) : (view.ended_at ?? view.started_at ?? view.at);

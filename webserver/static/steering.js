@@ -27,7 +27,8 @@ export class Steering {
   stop = (id, now) =>
     this.#ask(id, "stop", () => api.stop(id, now), now ? "Stopped." : "It stops when its open responses are finished.");
   /** @param {string} id @param {Record<string, unknown>} [options] */
-  continueTopic = (id, options = {}) => this.#ask(id, "continue", () => api.continueTopic(id, options), "It continues.");
+  continueTopic = (id, options = {}) =>
+    this.#ask(id, "continue", () => api.continueTopic(id, options), "It continues.");
 
   /**
    * Change settings while it runs.

@@ -19,7 +19,7 @@ export const visible = (text) => text.replace(HIDDEN, picture);
 /** @param {string} text @param {number} limit characters kept @returns {string} visible, cut with an ellipsis */
 export function shortened(text, limit = 240) {
   if (text.length <= limit) return visible(text);
-  const end = text.codePointAt(limit - 1) > 0xffff ? limit - 1 : limit;
+  const end = /** @type {number} */ (text.codePointAt(limit - 1)) > 0xffff ? limit - 1 : limit;
   return `${visible(text.slice(0, end))}…`;
 }
 

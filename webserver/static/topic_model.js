@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { Series } from "./series.js";
 
 const NEWEST_KEPT = 50;
-const EVENTS_KEPT = 1000;
+const EVENTS_KEPT = 500;
 const EVENTS_AT_ONCE = 200;
 const CHART_POINTS = 600;
 
@@ -165,7 +165,8 @@ export class TopicModel extends EventTarget {
 
   /** @param {any} view */
   #record(view) {
-    if (view.state === "running" || view.state === "stopping") this.series.push(view.at, view.unique, view.items_per_minute, view.started_at);
+    if (view.state === "running" || view.state === "stopping")
+      this.series.push(view.at, view.unique, view.items_per_minute, view.started_at);
   }
 
   #changed() {

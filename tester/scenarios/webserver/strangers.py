@@ -11,6 +11,9 @@ from tester.web_client import TOPICS, Answer, WebClient
 
 _EVIL = "http://evil.example"
 _START = {"topic": "Stolen things", "options": {"provider": "test"}}
+_WITHOUT_KEY = {"topic": "Stolen things", "options": {"provider": "gemini:model"}}
+_OUTSIDE = {"topic": "Stolen things", "options": {"provider": "test", "output": "../stolen"}}
+_ABSOLUTE = {"topic": "Stolen things", "options": {"provider": "test", "output": "/tmp/stolen"}}  # noqa: S108
 _TOO_LARGE = {"topic": "x" * 70_000}
 _REFUSED: tuple[tuple[str, str, str, dict[str, Any], int], ...] = (
     ("a foreign name that resolves to us", "GET", TOPICS, {"headers": {"host": "evil.example"}}, 403),
@@ -25,10 +28,11 @@ _REFUSED: tuple[tuple[str, str, str, dict[str, Any], int], ...] = (
     ("no content type", "PATCH", f"{TOPICS}/river-towns", {"data": b"{}", "headers": {"content-type": ""}}, 415),
     ("a body too large", "POST", TOPICS, {"body": _TOO_LARGE}, 413),
     ("what is no JSON", "POST", TOPICS, {"data": b"{", "headers": {"content-type": "application/json"}}, 400),
-    ("a folder outside", "POST", TOPICS, {"body": {"topic": "a", "options": {"output": "../stolen"}}}, 400),
-    ("an absolute folder", "POST", TOPICS, {"body": {"topic": "a", "options": {"output": "/tmp/stolen"}}}, 400),  # noqa: S108
+    ("a folder outside", "POST", TOPICS, {"body": _OUTSIDE}, 400),
+    ("an absolute folder", "POST", TOPICS, {"body": _ABSOLUTE}, 400),
     ("an unknown option", "POST", TOPICS, {"body": {"topic": "a", "options": {"shell": "rm"}}}, 400),
     ("an option out of bounds", "POST", TOPICS, {"body": {"topic": "a", "options": {"producers": 10**6}}}, 400),
+    ("a provider without its key", "POST", TOPICS, {"body": _WITHOUT_KEY}, 400),
     ("an unknown topic", "GET", f"{TOPICS}/nobody-asked", {}, 404),
     ("an unknown topic's stop", "POST", f"{TOPICS}/nobody-asked/stop", {"body": {}}, 404),
     ("a way out of the folder", "GET", f"{TOPICS}/..%2f..%2fetc/items", {}, 404),

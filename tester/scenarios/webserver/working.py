@@ -30,7 +30,9 @@ def play(context: Context) -> None:
     ended = session.end(signal.SIGTERM)
     trace = session.proven(ended)
     check_hidden(context, ended, place, _KEY)
-    first, second = sorted(topic_runs(trace), key=lambda run: run.id != steering.topic_id)
+    runs = {run.id: run for run in topic_runs(trace)}  # with one that a stranger asked for, and that could not begin
+    first, second = runs[steering.topic_id], runs[reading.TOPIC_ID]
+    trace.select(name=names.TOPIC_EXITED).failed().count(1).every({names.PROCESS_EXIT_CODE: 4})
     for run, served in ((first, steering.served.entries()), (second, None)):
         files = session.files(run.id)
         check_consistent(files)

@@ -13,7 +13,7 @@ from typing import Any, Self
 import msgspec
 
 from contract.framing import FrameReader, frame
-from contract.messages import Ready, encode
+from contract.messages import Ready, Shutdown, encode
 from contract.service import (
     Answer,
     Change,
@@ -37,7 +37,8 @@ from orchestrator.processes.communicator import SocketCommunicator
 from orchestrator.processes.process_manager import ProcessHandle
 from orchestrator.processes.programs import ProgramProcessManager
 from orchestrator.service.requests import TopicRequests
-from orchestrator.service.service import Service, ServiceChannels
+from orchestrator.service.service import Service
+from orchestrator.service.web_server import ServiceChannels
 
 WAIT_S = 60.0
 
@@ -81,6 +82,8 @@ class WebServer:
             case Serve():
                 self.serve = message
                 self._send(Ready(os.getpid(), 0.0))
+            case Shutdown():
+                self.die()
             case Answer():
                 self.answers[message.request] = message
             case Relay(id, TopicView() as view):
@@ -123,6 +126,11 @@ class WebServer:
         self._number += 1
         self._send(kind(self._number, *given, **named))
         return self._answer(self._number)
+
+    def send_start(self, topic: str, options: dict[str, Any]) -> None:
+        """Send `Start` and do not wait."""
+        self._number += 1
+        self._send(Start(self._number, topic, options))
 
     def steer(self, id: str, action: Pause | Unpause | Stop | Change) -> Answer:  # noqa: A002 - the message's word
         """Send `Steer` and wait for the answer."""

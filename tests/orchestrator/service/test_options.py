@@ -24,7 +24,7 @@ def test_every_setting_is_offered_but_the_topic() -> None:
         ("request_size", "integer", 1, 1000),
         ("max_cost_usd", "number", 0, None),
         ("max_time_s", "duration", None, None),
-        ("seed", "integer", None, None),
+        ("seed", "integer", -(2**53), 2**53),
         ("avoid_share", "number", 0, 0.9),
         ("identity", "choice", None, None),
         ("provider_options", "list", None, None),

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from contract.service import Change, Continue, Pause, Start, Stop, TopicView, Unpause
+from orchestrator.service import service as service_module
 from tester.process_table import poll_until
 from tests.orchestrator.service.harness import WAIT_S, RunningService, WebServer
 
@@ -103,6 +104,9 @@ def test_it_is_steered_while_it_runs(web: WebServer) -> None:
         ("A", {"output": "../elsewhere"}, "within the service's output folder"),
         ("A", {"output": "/etc"}, "within the service's output folder"),
         ("A", {"output": ".."}, "within the service's output folder"),
+        ("A", {"output": " \x1b[31m\n"}, "within the service's output folder"),
+        ("A", {"output": "a\\b"}, "within the service's output folder"),
+        ("A", {"seed": 2**60}, "too large"),
         ("A", {"provider": "nobody:x"}, "unknown provider"),
         ("A", {"provider_options": ["test.nonsense=1"]}, "nonsense"),
         ("A", {"provider": "anthropic"}, "no key for anthropic"),
@@ -141,10 +145,64 @@ def test_a_stopped_topic_is_continued_with_its_last_settings(web: WebServer, out
     view = web.view("river-towns", lambda view: view.stop_reason == "iterations")
     kept = [view.settings[name] for name in ("seed", "request_size", "producers")]
     assert (kept, view.calls) == ([11, 13, 1], 2)
+    assert web.ask(Continue, "river-towns", {"iterations": None, "max_attributes": view.unique + 1}).error == ""
+    view = web.view("river-towns", lambda view: view.stop_reason == "max_attributes")
+    assert view.settings["iterations"] is None
     assert _lines(output / "river-towns")[: len(before)] == before
     assert view.unique == len(_lines(output / "river-towns"))
-    assert web.ask(Continue, "never-seen").status in (400, 404)
-    assert web.ask(Continue, "../etc").status in (400, 404)
+    for stranger in ("never-seen", "../etc", "..", "a\0b"):
+        assert web.ask(Continue, stranger).status == 404
+
+
+@pytest.mark.parametrize(
+    ("edited", "status", "words"),
+    [
+        ('{"producers": -3}', 400, "producers: -3 is too small"),
+        ('{"producers": 400}', 400, "at most 256"),
+        ('{"max_time_s": -1, "seed": 1}', 400, "max_time_s"),
+        ('{"provider_options": 5}', 400, "provider_options"),
+        ('{"seed": 1000000000000000000000000000}', 400, "too large"),
+        ("[]", 404, "cannot be read"),
+        ('{"of_a_later_version": 1, "seed": 7}', 200, ""),
+    ],
+)
+def test_settings_that_were_edited_are_not_trusted(
+    web: WebServer, output: Path, edited: str, status: int, words: str
+) -> None:
+    """What stands in a folder's database is held to the same bounds as a request; a limit is never left out."""
+    web.ask(Start, "River towns", {"iterations": 1, "producers": 1})
+    web.view("river-towns", _ended)
+    with sqlite3.connect(output / "river-towns" / "run.db") as database:
+        database.execute("UPDATE runs SET settings = ?", (edited,))
+    answer = web.ask(Continue, "river-towns", {"iterations": 1})
+    assert (answer.status, words in answer.error) == (status, True), answer.error
+    if "producers" in edited:
+        assert web.ask(Continue, "river-towns", {"iterations": 1, "producers": 1}).status == 200
+
+
+def test_a_topic_that_hangs_is_ended_all_the_same(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that does not hear "stop now" is terminated, then killed, and the others go on."""
+    monkeypatch.setattr(service_module, "_TERMINATE_S", 0.2)
+    monkeypatch.setattr(service_module, "_KILL_S", 0.2)
+    web.ask(Start, "River towns", ENDLESS)
+    view = web.view("river-towns", lambda view: view.producers_alive == 2)
+    topic = psutil.Process(view.producers[0].pid).parent().parent()
+    topic.suspend()
+    assert web.steer("river-towns", Stop(now=True)).error == ""
+    assert web.view("river-towns", _ended).state == "interrupted"
+    assert not topic.is_running()
+
+
+def test_an_answer_goes_to_the_one_who_asked(service: RunningService, web: WebServer) -> None:
+    """A request of a web server that died is not answered to its successor, which counts its requests anew."""
+    web.ask(Start, "Warm up", {"iterations": 1, "producers": 1})
+    web.send_start("River towns", ENDLESS)
+    web.die()
+    second = service.web_server()
+    answer = second.ask(Start, "Mountain lakes", {"iterations": 1, "producers": 1})
+    assert answer.id == "mountain-lakes"
+    second.view("river-towns", lambda view: view.unique > 0)
+    assert {one.id for one in second.answers.values()} == {"mountain-lakes"}
 
 
 def test_a_killed_topic_is_told_and_can_be_continued(web: WebServer, output: Path) -> None:

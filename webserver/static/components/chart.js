@@ -8,7 +8,26 @@ const HEIGHT = 300;
 const SUMMARY_EVERY_MS = 10_000;
 const DAY_S = 86_400;
 /** Between labels of the time axis. */
-const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, ...[1, 2, 7, 14, 30, 90, 365].map((days) => days * DAY_S)];
+const STEPS_S = [
+  1,
+  2,
+  5,
+  10,
+  15,
+  30,
+  60,
+  120,
+  300,
+  600,
+  900,
+  1800,
+  3600,
+  7200,
+  10800,
+  21600,
+  43200,
+  ...[1, 2, 7, 14, 30, 90, 365].map((days) => days * DAY_S),
+];
 const UPLOT = new URL("../vendor/uplot/uPlot", import.meta.url).href;
 
 /** @type {Promise<any> | null} */
@@ -90,15 +109,39 @@ class TopicChart extends HTMLElement {
   }
 
   #frame() {
-    const range = (/** @type {string} */ name, /** @type {string} */ words) => html`<button class="segment" aria-pressed=${String(this.#range === name)}
-      @click=${() => { this.#range = name; this.#frame(); this.#draw(); }}>${words}</button>`;
+    const range = (/** @type {string} */ name, /** @type {string} */ words) =>
+      html`<button
+        class="segment"
+        aria-pressed=${String(this.#range === name)}
+        @click=${() => {
+          this.#range = name;
+          this.#frame();
+          this.#draw();
+        }}
+      >
+        ${words}
+      </button>`;
     render(
-      html`<div class="panel-head chart-head"><h2>Items over time</h2>
-          <ul class="legend"><li><span class="swatch items" aria-hidden="true"></span>Unique items</li><li><span class="swatch rate" aria-hidden="true"></span>New a minute</li></ul>
-          <div class="segments" role="group" aria-label="Time shown">${range("all", "All")}${range("run", "This run")}${range("recent", "10 min")}</div>
+      html`<div class="panel-head chart-head">
+          <h2>Items over time</h2>
+          <ul class="legend">
+            <li><span class="swatch items" aria-hidden="true"></span>Unique items</li>
+            <li><span class="swatch rate" aria-hidden="true"></span>New a minute</li>
+          </ul>
+          <div class="segments" role="group" aria-label="Time shown">
+            ${range("all", "All")}${range("run", "This run")}${range("recent", "10 min")}
+          </div>
         </div>
-        <div class="chart-area" data-testid="chart" role="img" aria-label="Chart: unique items over time, and new items a minute. ${this.#summary.text}">
-          <div class="chart-canvas"></div><p class="chart-empty" hidden></p><div class="chart-tip" hidden></div></div>`,
+        <div
+          class="chart-area"
+          data-testid="chart"
+          role="img"
+          aria-label="Chart: unique items over time, and new items a minute. ${this.#summary.text}"
+        >
+          <div class="chart-canvas"></div>
+          <p class="chart-empty" hidden></p>
+          <div class="chart-tip" hidden></div>
+        </div>`,
       this,
     );
   }
@@ -129,7 +172,7 @@ class TopicChart extends HTMLElement {
   /** @param {import("../topic_model.js").TopicModel} model */
   #shownSeries({ series, view }) {
     const last = series.at.at(-1) ?? 0;
-    const from = this.#range === "recent" ? last - 600 : this.#range === "run" ? view?.started_at ?? 0 : 0;
+    const from = this.#range === "recent" ? last - 600 : this.#range === "run" ? (view?.started_at ?? 0) : 0;
     let first = series.at.findIndex((at) => at >= from);
     if (first < 0) first = series.length;
     // A bucket's time is its beginning: the one that holds `from` belongs to it.
@@ -153,10 +196,20 @@ class TopicChart extends HTMLElement {
   }
 
   #options() {
-    const [text, grid, items, itemsFill, rate, rateFill] = ["--muted", "--grid", "--accent", "--accent-wash", "--rate", "--rate-wash"].map(cssColor);
+    const [text, grid, items, itemsFill, rate, rateFill] = [
+      "--muted",
+      "--grid",
+      "--accent",
+      "--accent-wash",
+      "--rate",
+      "--rate-wash",
+    ].map(cssColor);
     const font = `11px ${getComputedStyle(this).fontFamily}`;
     const axis = { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
-    const upward = (/** @type {any} */ _plot, /** @type {number} */ _least, /** @type {number} */ most) => [0, Math.max(1, most * 1.08)];
+    const upward = (/** @type {any} */ _plot, /** @type {number} */ _least, /** @type {number} */ most) => [
+      0,
+      Math.max(1, most * 1.08),
+    ];
     return {
       width: this.clientWidth,
       height: HEIGHT,
@@ -166,8 +219,22 @@ class TopicChart extends HTMLElement {
       scales: { x: { time: true }, items: { range: upward }, rate: { range: upward } },
       axes: [
         { ...axis, space: 74, size: 40, values: timeLabels, incrs: STEPS_S },
-        { ...axis, scale: "items", size: 54, values: (/** @type {any} */ _plot, /** @type {number[]} */ splits) => splits.map((value) => (Number.isInteger(value) ? format.compact(value) : "")) },
-        { ...axis, scale: "rate", side: 1, size: 46, grid: { show: false }, values: (/** @type {any} */ _plot, /** @type {number[]} */ splits) => splits.map((value) => format.compact(value)) },
+        {
+          ...axis,
+          scale: "items",
+          size: 54,
+          values: (/** @type {any} */ _plot, /** @type {number[]} */ splits) =>
+            splits.map((value) => (Number.isInteger(value) ? format.compact(value) : "")),
+        },
+        {
+          ...axis,
+          scale: "rate",
+          side: 1,
+          size: 46,
+          grid: { show: false },
+          values: (/** @type {any} */ _plot, /** @type {number[]} */ splits) =>
+            splits.map((value) => format.compact(value)),
+        },
       ],
       series: [
         {},

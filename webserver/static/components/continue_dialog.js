@@ -20,29 +20,43 @@ export function openContinueDialog(view, { service }) {
   const rest = shown.filter((option) => !FIRST.includes(option.name));
   const field = (/** @type {import("./option_field.js").Option} */ option) => optionField(option, { form: "continue" });
   const state = { busy: false, error: "" };
-  return openDialog("Continue with changes", (close, again) => {
-    const submit = async (/** @type {SubmitEvent} */ event) => {
-      event.preventDefault();
-      if (state.busy) return;
-      state.busy = true;
-      again();
-      try {
-        await api.continueTopic(view.id, readOptions(/** @type {HTMLFormElement} */ (event.target), shown));
-        close();
-      } catch (error) {
-        if (!(error instanceof api.ApiError)) throw error;
-        state.busy = false;
-        state.error = error.message;
+  return openDialog(
+    "Continue with changes",
+    (close, again) => {
+      const submit = async (/** @type {SubmitEvent} */ event) => {
+        event.preventDefault();
+        if (state.busy) return;
+        state.busy = true;
         again();
-      }
-    };
-    return html`<form @submit=${submit}>
-      <p>What is left empty stays as it was for <strong><bdi>${view.topic}</bdi></strong>.</p>
-      <div class="option-grid">${first.map(field)}</div>
-      <details class="all-options"><summary>${icons.down()}<span>All options</span></summary><div class="option-grid">${rest.map(field)}</div></details>
-      <p class="form-error" role="alert" ?hidden=${!state.error}>${state.error ? icons.error() : nothing}<span>${state.error}</span></p>
-      <footer><button type="button" class="button" @click=${() => close()}>Cancel</button>
-        <button class="button primary" ?disabled=${state.busy}>Continue</button></footer>
-    </form>`;
-  }, { wide: true });
+        try {
+          await api.continueTopic(view.id, readOptions(/** @type {HTMLFormElement} */ (event.target), shown));
+          close();
+        } catch (error) {
+          if (!(error instanceof api.ApiError)) throw error;
+          state.busy = false;
+          state.error = error.message;
+          again();
+        }
+      };
+      return html`<form @submit=${submit}>
+        <p>
+          What is left empty stays as it was for <strong><bdi>${view.topic}</bdi></strong
+          >.
+        </p>
+        <div class="option-grid">${first.map(field)}</div>
+        <details class="all-options">
+          <summary>${icons.down()}<span>All options</span></summary>
+          <div class="option-grid">${rest.map(field)}</div>
+        </details>
+        <p class="form-error" role="alert" ?hidden=${!state.error}>
+          ${state.error ? icons.error() : nothing}<span>${state.error}</span>
+        </p>
+        <footer>
+          <button type="button" class="button" @click=${() => close()}>Cancel</button>
+          <button class="button primary" ?disabled=${state.busy}>Continue</button>
+        </footer>
+      </form>`;
+    },
+    { wide: true },
+  );
 }

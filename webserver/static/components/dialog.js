@@ -19,18 +19,21 @@ export function openDialog(title, content, { wide = false } = {}) {
   return new Promise((resolve) => {
     /** @type {unknown} */
     let answer;
-    const close = (/** @type {unknown} */ given) => {
+    const close = (/** @type {unknown} */ given = undefined) => {
       answer = given;
       dialog.close();
     };
-    const draw = () => render(
-      html`<div class="dialog-frame">
-        <header><h2 id=${titleId}>${title}</h2>
-          <button class="button ghost icon-only" aria-label="Close" @click=${() => close()}>${icons.cross()}</button></header>
-        ${content(close, draw)}
-      </div>`,
-      dialog,
-    );
+    const draw = () =>
+      render(
+        html`<div class="dialog-frame">
+          <header>
+            <h2 id=${titleId}>${title}</h2>
+            <button class="button ghost icon-only" aria-label="Close" @click=${() => close()}>${icons.cross()}</button>
+          </header>
+          ${content(close, draw)}
+        </div>`,
+        dialog,
+      );
     draw();
     dialog.addEventListener("close", () => {
       dialog.remove();

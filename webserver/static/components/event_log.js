@@ -9,7 +9,11 @@ import { icons } from "./icons.js";
 
 /** Times "4 min ago" are told anew this often. */
 const REFRESH_MS = 10_000;
-const FILTERS = /** @type {const} */ ([["all", "All"], ["problems", "Problems"], ["errors", "Errors"]]);
+const FILTERS = /** @type {const} */ ([
+  ["all", "All"],
+  ["problems", "Problems"],
+  ["errors", "Errors"],
+]);
 /** @type {Record<string, (event: any) => boolean>} */
 const PASSES = { all: () => true, problems: ({ level }) => level !== "info", errors: ({ level }) => level === "error" };
 /** @type {Record<string, string>} */
@@ -25,9 +29,17 @@ export function eventLog(model, page, look) {
     look.filter = filter;
     page.changed(true);
   };
-  return html`<div class="panel-head"><h2>Events</h2>
-      <div class="segments" role="group" aria-label="Events shown">${FILTERS.map(([name, words]) => html`
-        <button class="segment" aria-pressed=${String(look.filter === name)} @click=${() => show(name)}>${words}</button>`)}</div></div>
+  return html`<div class="panel-head">
+      <h2>Events</h2>
+      <div class="segments" role="group" aria-label="Events shown">
+        ${FILTERS.map(
+          ([name, words]) =>
+            html` <button class="segment" aria-pressed=${String(look.filter === name)} @click=${() => show(name)}>
+              ${words}
+            </button>`,
+        )}
+      </div>
+    </div>
     <div class="events-scroll" tabindex="0" role="region" aria-label="Event log">
       ${guard([model, model.events[0]?.seq, model.events.at(-1)?.seq, model.eventsLoaded, look.filter, time], () => list(model, look.filter))}
       ${model.moreEvents && look.filter === "all" ? html`<button class="button small more" @click=${() => loadEarlier(model, page)}>Earlier events</button>` : nothing}
@@ -37,7 +49,10 @@ export function eventLog(model, page, look) {
 /** @param {import("../topic_model.js").TopicModel} model @param {string} filter */
 function list(model, filter) {
   const events = model.events.filter(PASSES[filter]).reverse();
-  if (events.length) return html`<ol class="events" reversed>${repeat(events, ({ seq }) => seq, row)}</ol>`;
+  if (events.length)
+    return html`<ol class="events" reversed>
+      ${repeat(events, (/** @type {any} */ { seq }) => seq, row)}
+    </ol>`;
   const none = filter === "all" ? "Nothing has happened yet." : "Nothing of this kind has happened.";
   return html`<p class="empty">${model.eventsLoaded ? none : "Loading…"}</p>`;
 }
@@ -52,7 +67,13 @@ async function loadEarlier(model, page) {
 }
 
 /** @param {any} event a TopicEvent */
-const row = (event) => html`<li class="event" data-level=${event.level} data-testid="event-row" data-seq=${event.seq}>
-  <span class="event-icon">${icons[/** @type {"info"} */ (event.level)]?.() ?? icons.info()}<span class="visually-hidden">${LEVEL_WORDS[event.level] ?? event.level}</span></span>
-  <span class="event-text"><bdi>${visible(event.text)}</bdi></span>
-  <time title=${format.dateTime(event.at)}>${format.ago(event.at)}</time></li>`;
+const row = (event) =>
+  html`<li class="event" data-level=${event.level} data-testid="event-row" data-seq=${event.seq}>
+    <span class="event-icon"
+      >${icons[/** @type {"info"} */ (event.level)]?.() ?? icons.info()}<span class="visually-hidden"
+        >${LEVEL_WORDS[event.level] ?? event.level}</span
+      ></span
+    >
+    <span class="event-text"><bdi>${visible(event.text)}</bdi></span>
+    <time title=${format.dateTime(event.at)}>${format.ago(event.at)}</time>
+  </li>`;

@@ -13,24 +13,69 @@ export function figures(view) {
   const tokens = view.input_tokens + view.output_tokens;
   const estimated = tokens ? view.tokens_estimated / tokens : 0;
   return html`<dl class="figures">
-    <div class="figure lead"><dt>Unique items</dt>
+    <div class="figure lead">
+      <dt>Unique items</dt>
       <dd data-testid="unique-count" data-value=${view.unique}>${format.count(view.unique)}</dd>
-      <dd class="note">${goal ? `of ${format.count(goal)}` : `${format.count(view.new)} in this run`}${view.held ? ` · ${format.count(view.held)} more held` : ""}</dd></div>
-    <div class="figure"><dt>New a minute</dt><dd>${format.rate(isLive(view) ? view.items_per_minute : null)}</dd>
-      <dd class="note">${isLive(view) ? "lately" : "not running"}</dd></div>
-    <div class="figure"><dt>Share new</dt><dd>${format.percent(view.share_new)}</dd><dd class="note">${meter(view.share_new)}</dd></div>
-    ${view.coverage == null ? nothing : html`<div class="figure"><dt>Coverage</dt><dd>${format.percent(view.coverage)}</dd><dd class="note">${meter(view.coverage, "good")}</dd></div>`}
-    <div class="figure"><dt>Cost</dt><dd>${format.money(view.cost_usd)}</dd>
-      <dd class="note">${view.cost_usd == null ? "a price is unknown" : limit ? html`of ${format.money(limit)} ${meter(spent, spent !== null && spent > 0.85 ? "warn" : "accent")}` : "no limit"}</dd></div>
-    <div class="figure"><dt>Calls</dt><dd>${format.count(view.calls)}</dd>
-      <dd class="note">${view.failed_calls ? `${format.count(view.failed_calls)} failed` : "none failed"} · ${format.count(view.open_orders)} open</dd></div>
-    <div class="figure"><dt>Tokens</dt><dd title="${format.count(view.input_tokens)} in, ${format.count(view.output_tokens)} out">${format.compact(tokens)}</dd>
-      <dd class="note">${format.compact(view.input_tokens)} in · ${format.compact(view.output_tokens)} out${estimated > 0.005 ? ` · ${format.percent(estimated)} estimated` : ""}</dd></div>
-    <div class="figure"><dt>Running time</dt><dd>${format.duration(view.elapsed_s)}</dd>
-      <dd class="note">${view.settings?.max_time_s ? `of ${format.duration(view.settings.max_time_s)}` : html`<span title=${format.dateTime(view.started_at)}>since ${view.started_at ? format.clock(view.started_at) : format.UNKNOWN}</span>`}</dd></div>
+      <dd class="note">
+        ${goal ? `of ${format.count(goal)}` : `${format.count(view.new)} in this run`}${view.held ? ` · ${format.count(view.held)} more held` : ""}
+      </dd>
+    </div>
+    <div class="figure">
+      <dt>New a minute</dt>
+      <dd>${format.rate(isLive(view) ? view.items_per_minute : null)}</dd>
+      <dd class="note">${isLive(view) ? "lately" : "not running"}</dd>
+    </div>
+    <div class="figure">
+      <dt>Share new</dt>
+      <dd>${format.percent(view.share_new)}</dd>
+      <dd class="note">${meter(view.share_new)}</dd>
+    </div>
+    ${
+      view.coverage == null
+        ? nothing
+        : html`<div class="figure">
+            <dt>Coverage</dt>
+            <dd>${format.percent(view.coverage)}</dd>
+            <dd class="note">${meter(view.coverage, "good")}</dd>
+          </div>`
+    }
+    <div class="figure">
+      <dt>Cost</dt>
+      <dd>${format.money(view.cost_usd)}</dd>
+      <dd class="note">
+        ${view.cost_usd == null ? "a price is unknown" : limit ? html`of ${format.money(limit)} ${meter(spent, spent !== null && spent > 0.85 ? "warn" : "accent")}` : "no limit"}
+      </dd>
+    </div>
+    <div class="figure">
+      <dt>Calls</dt>
+      <dd>${format.count(view.calls)}</dd>
+      <dd class="note">
+        ${view.failed_calls ? `${format.count(view.failed_calls)} failed` : "none failed"} ·
+        ${format.count(view.open_orders)} open
+      </dd>
+    </div>
+    <div class="figure">
+      <dt>Tokens</dt>
+      <dd title="${format.count(view.input_tokens)} in, ${format.count(view.output_tokens)} out">
+        ${format.compact(tokens)}
+      </dd>
+      <dd class="note">
+        ${format.compact(view.input_tokens)} in · ${format.compact(view.output_tokens)}
+        out${estimated > 0.005 ? ` · ${format.percent(estimated)} estimated` : ""}
+      </dd>
+    </div>
+    <div class="figure">
+      <dt>Running time</dt>
+      <dd>${format.duration(view.elapsed_s)}</dd>
+      <dd class="note">
+        ${view.settings?.max_time_s ? `of ${format.duration(view.settings.max_time_s)}` : html`<span title=${format.dateTime(view.started_at)}>since ${view.started_at ? format.since(view.started_at) : format.UNKNOWN}</span>`}
+      </dd>
+    </div>
   </dl>`;
 }
 
 /** The strip's place while nothing is known. */
-export const figuresSkeleton = () => html`<div class="figures" aria-hidden="true">
-  ${[..."12345678"].map(() => html`<div class="figure"><span class="skeleton line short"></span><span class="skeleton line tall"></span><span class="skeleton line short"></span></div>`)}</div>`;
+export const figuresSkeleton = () =>
+  html`<div class="figures" aria-hidden="true">
+    ${[..."12345678"].map(() => html`<div class="figure"><span class="skeleton line short"></span><span class="skeleton line tall"></span><span class="skeleton line short"></span></div>`)}
+  </div>`;

@@ -17,7 +17,11 @@ const HEAD_PX = 36;
 const narrow = matchMedia("(max-width: 720px)");
 const rowHeight = () => (narrow.matches ? 58 : 38);
 
-const COLUMNS = /** @type {const} */ ([["count", "Named"], ["provider", "Provider"], ["time", "Found"]]);
+const COLUMNS = /** @type {const} */ ([
+  ["count", "Named"],
+  ["provider", "Provider"],
+  ["time", "Found"],
+]);
 
 class ItemList extends HTMLElement {
   #id = "";
@@ -33,6 +37,8 @@ class ItemList extends HTMLElement {
   /** @type {VirtualRows | null} */
   #rows = null;
   #active = -1;
+  /** Id of the row that is told to be the active one; empty for none. */
+  #told = "";
   #searchTimer = 0;
   #followTimer = 0;
   #clock = 0;
@@ -59,8 +65,12 @@ class ItemList extends HTMLElement {
       headHeight: HEAD_PX,
       rowHeight: rowHeight(),
       make: makeItemRow,
-      fill: (element, index) => fillItemRow(element, index, this.#pages?.row(index), `item-row-${index}`, index === this.#active),
-      shown: (first, last) => this.#pages?.want(first, last),
+      fill: (element, index) =>
+        fillItemRow(element, index, this.#pages?.row(index), `item-row-${index}`, index === this.#active),
+      shown: (first, last) => {
+        this.#pages?.want(first, last);
+        this.#tellActive();
+      },
     });
     narrow.addEventListener("change", this.#refit);
     this.#clock = setInterval(this.#tellTimes, CLOCK_MS);
@@ -142,28 +152,77 @@ class ItemList extends HTMLElement {
     const { search, sort, order } = this.#query;
     const total = this.#pages?.total ?? null;
     const found = this.#pages?.query.search ?? "";
-    const waiting = this.#coming === null && (this.#rows?.top ?? 0) >= rowHeight() ? this.#unique - this.#uniqueThen : 0;
+    const waiting =
+      this.#coming === null && (this.#rows?.top ?? 0) >= rowHeight() ? this.#unique - this.#uniqueThen : 0;
     const error = this.#pages?.error ?? "";
     render(
-      html`<div class="panel-head items-head"><h2>All items</h2>
-          <label class="search"><span class="visually-hidden">Search items</span>${icons.search()}
-            <input type="search" data-testid="search" placeholder="Search" autocomplete="off" spellcheck="false" maxlength="200"
-              aria-keyshortcuts="/" @input=${this.#search} @keydown=${this.#searchKey}></label>
-          <p class="matches" data-testid="matches" role="status">${total === null ? "" : search !== found ? "Searching…" : search ? format.plural(total, "match", "matches") : format.plural(total, "item")}</p>
+      html`<div class="panel-head items-head">
+          <h2>All items</h2>
+          <label class="search"
+            ><span class="visually-hidden">Search items</span>${icons.search()}
+            <input
+              type="search"
+              data-testid="search"
+              placeholder="Search"
+              autocomplete="off"
+              spellcheck="false"
+              maxlength="200"
+              aria-keyshortcuts="/"
+              @input=${this.#search}
+              @keydown=${this.#searchKey}
+          /></label>
+          <p class="matches" data-testid="matches" role="status">
+            ${total === null ? "" : search !== found ? "Searching…" : search ? format.plural(total, "match", "matches") : format.plural(total, "item")}
+          </p>
           ${waiting > 0 && !search ? html`<button class="button small accent" @click=${() => this.#begin(true)}>${format.count(waiting)} new · show</button>` : nothing}
         </div>
-        <div class="item-grid" role="grid" tabindex="0" aria-label="All items" aria-rowcount=${(total ?? 0) + 1} aria-colcount="6" data-sort=${sort}
-          @keydown=${this.#key} @click=${this.#click}>
+        <div
+          class="item-grid"
+          role="grid"
+          tabindex="0"
+          aria-label="All items"
+          aria-rowcount=${(total ?? 0) + 1}
+          aria-colcount="6"
+          data-sort=${sort}
+          @keydown=${this.#key}
+          @click=${this.#click}
+        >
           <div class="item-header" role="row" aria-rowindex="1">
-            <span role="columnheader" class="item-number">No.</span><span role="columnheader" class="item-main">Item</span>
-            ${COLUMNS.map(([name, words]) => html`<span role="columnheader" class="item-${name}" aria-sort=${sort !== name ? "none" : order === "asc" ? "ascending" : "descending"}>
-              <button class="sort" data-testid="sort-${name}" data-active=${sort === name} data-order=${order} @click=${() => this.#sort(name)}>${words}<span class="sort-mark" aria-hidden="true">${sort !== name ? "" : order === "asc" ? "▲" : "▼"}</span></button></span>`)}
+            <span role="columnheader" class="item-number">No.</span
+            ><span role="columnheader" class="item-main">Item</span>
+            ${COLUMNS.map(
+              ([name, words]) =>
+                html`<span
+                  role="columnheader"
+                  class="item-${name}"
+                  aria-sort=${sort !== name ? "none" : order === "asc" ? "ascending" : "descending"}
+                >
+                  <button
+                    class="sort"
+                    data-testid="sort-${name}"
+                    data-active=${sort === name}
+                    data-order=${order}
+                    @click=${() => this.#sort(name)}
+                  >
+                    ${words}<span class="sort-mark" aria-hidden="true"
+                      >${sort !== name ? "" : order === "asc" ? "▲" : "▼"}</span
+                    >
+                  </button></span
+                >`,
+            )}
             <span role="columnheader" class="item-actions"><span class="visually-hidden">Copy</span></span>
           </div>
           <div class="item-space" role="rowgroup"><div class="item-body" role="presentation"></div></div>
         </div>
-        <p class="empty items-empty" ?hidden=${!(total === 0 || error)}>${error ? html`${error} <button class="button small" @click=${() => this.#begin(true)}>Try again</button>`
-            : found ? html`No item holds “<bdi>${found}</bdi>”.` : "No items yet."}</p>
+        <p class="empty items-empty" ?hidden=${!(total === 0 || error)}>
+          ${
+            error
+              ? html`${error} <button class="button small" @click=${() => this.#begin(true)}>Try again</button>`
+              : found
+                ? html`No item holds “<bdi>${found}</bdi>”.`
+                : "No items yet."
+          }
+        </p>
         <p class="visually-hidden" role="status">${this.#copied}</p>`,
       this,
     );
@@ -201,7 +260,12 @@ class ItemList extends HTMLElement {
     const item = this.#pages?.row(this.#active);
     const page = rows.windowRows;
     const steps = /** @type {Record<string, number>} */ ({
-      ArrowDown: this.#active + 1, ArrowUp: this.#active - 1, PageDown: this.#active + page, PageUp: this.#active - page, Home: 0, End: rows.total - 1,
+      ArrowDown: this.#active + 1,
+      ArrowUp: this.#active - 1,
+      PageDown: this.#active + page,
+      PageUp: this.#active - page,
+      Home: 0,
+      End: rows.total - 1,
     });
     if (event.key in steps) this.#activate(steps[event.key]);
     else if (event.key === "Enter" && item) openItemDialog(item);
@@ -219,7 +283,17 @@ class ItemList extends HTMLElement {
     this.#active = Math.min(rows.total - 1, Math.max(0, index));
     rows.reveal(this.#active);
     rows.element(this.#active)?.setAttribute("aria-selected", "true");
-    this.querySelector(".item-grid")?.setAttribute("aria-activedescendant", `item-row-${this.#active}`);
+    this.#tellActive();
+  }
+
+  /** Which row the keys are on, while it has an element. */
+  #tellActive() {
+    const id = this.#rows?.element(this.#active)?.id ?? "";
+    if (id === this.#told) return;
+    this.#told = id;
+    const grid = this.querySelector(".item-grid");
+    if (id) grid?.setAttribute("aria-activedescendant", id);
+    else grid?.removeAttribute("aria-activedescendant");
   }
 
   #click = (/** @type {Event} */ event) => {

@@ -10,7 +10,13 @@ export function makeItemRow() {
   const number = element("span", "item-number", "gridcell");
   const main = element("span", "item-main", "gridcell");
   main.append(element("bdi", "item-text"), element("bdi", "item-description"));
-  row.append(number, main, element("span", "item-count", "gridcell"), element("span", "item-provider", "gridcell"), element("span", "item-time", "gridcell"));
+  row.append(
+    number,
+    main,
+    element("span", "item-count", "gridcell"),
+    element("span", "item-provider", "gridcell"),
+    element("span", "item-time", "gridcell"),
+  );
   const actions = element("span", "item-actions", "gridcell");
   const copy = element("button", "item-copy");
   copy.setAttribute("type", "button");

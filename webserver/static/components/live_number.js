@@ -38,11 +38,23 @@ class LiveNumber extends HTMLElement {
       html`<form class="live-number" novalidate @submit=${this.#submit} @keydown=${this.#keydown}>
         <label for=${id} class=${quiet ? "visually-hidden" : ""}>${label}</label>
         <span class="live-number-field" data-changed=${changed}>
-          <input id=${id} type="text" inputmode="decimal" autocomplete="off" placeholder=${placeholder} ?disabled=${disabled || this.#busy}
-            .value=${this.#draft ?? value} aria-invalid=${this.#error ? "true" : "false"} aria-describedby=${this.#error ? `${id}-error` : nothing}
-            @input=${this.#input} @blur=${this.#blur}>
+          <input
+            id=${id}
+            type="text"
+            inputmode="decimal"
+            autocomplete="off"
+            placeholder=${placeholder}
+            ?disabled=${disabled || this.#busy}
+            .value=${this.#draft ?? value}
+            aria-invalid=${this.#error ? "true" : "false"}
+            aria-describedby=${this.#error ? `${id}-error` : nothing}
+            @input=${this.#input}
+            @blur=${this.#blur}
+          />
           ${unit ? html`<span class="unit" aria-hidden="true">${unit}</span>` : nothing}
-          <button class="apply" aria-label="Apply ${label}" title="Apply (Enter)" ?disabled=${!changed || this.#busy}>${icons.check()}</button>
+          <button class="apply" aria-label="Apply ${label}" title="Apply (Enter)" ?disabled=${!changed || this.#busy}>
+            ${icons.check()}
+          </button>
         </span>
         ${this.#error ? html`<span class="field-error" id="${id}-error" role="alert">${this.#error}</span>` : nothing}
       </form>`,
@@ -86,7 +98,11 @@ class LiveNumber extends HTMLElement {
     const taken = await this.#setting.apply(value);
     this.#busy = false;
     // Where it was taken, the new value follows with the next view; the draft stays until then.
-    if (taken) setTimeout(() => { this.#draft = null; this.#render(); }, 400);
+    if (taken)
+      setTimeout(() => {
+        this.#draft = null;
+        this.#render();
+      }, 400);
     this.#render();
   };
 }
@@ -96,7 +112,8 @@ customElements.define("live-number", LiveNumber);
 /** @param {number} least @param {number} most @returns {(text: string) => number} a whole number within bounds */
 export const wholeNumber = (least, most) => (text) => {
   const value = Number(text);
-  if (!text || !Number.isInteger(value) || value < least || value > most) throw new Error(`A whole number from ${least} to ${most}.`);
+  if (!text || !Number.isInteger(value) || value < least || value > most)
+    throw new Error(`A whole number from ${least} to ${most}.`);
   return value;
 };
 

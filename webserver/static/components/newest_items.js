@@ -56,10 +56,13 @@ class NewestItems extends HTMLElement {
 
   #frame() {
     render(
-      html`<div class="panel-head"><h2>Newest items</h2>
+      html`<div class="panel-head">
+          <h2>Newest items</h2>
           <span class="missed" aria-hidden="true">${this.#missed ? `${format.count(this.#missed)} more` : ""}</span>
           <button class="button small" aria-pressed=${String(this.#paused)} @click=${this.#toggle}>
-            ${this.#paused ? icons.play() : icons.pause()}<span>${this.#paused ? "Go on" : "Hold"}</span></button></div>
+            ${this.#paused ? icons.play() : icons.pause()}<span>${this.#paused ? "Go on" : "Hold"}</span>
+          </button>
+        </div>
         <ol class="newest" reversed @click=${this.#open} aria-label="Newest items, newest first" tabindex="0"></ol>
         <p class="empty newest-empty" hidden></p>`,
       this,
@@ -101,7 +104,10 @@ class NewestItems extends HTMLElement {
     if (!list) return;
     const calm = performance.now() - this.#arrivedAt > CALM_MS;
     this.#arrivedAt = performance.now();
-    const rows = items.slice(-SHOWN).reverse().map((item) => this.#row(item, calm));
+    const rows = items
+      .slice(-SHOWN)
+      .reverse()
+      .map((item) => this.#row(item, calm));
     list.prepend(...rows);
     while (list.childElementCount > SHOWN) list.lastElementChild?.remove();
     this.#sayEmpty();

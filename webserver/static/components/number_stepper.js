@@ -32,12 +32,34 @@ class NumberStepper extends HTMLElement {
     const shown = this.#wanted ?? this.#value;
     render(
       html`<div class="stepper" role="group" aria-label="Number of ${this.subject}">
-        <button class="button icon-only" data-testid="${this.subject}-minus" aria-label="Fewer ${this.subject}" ?disabled=${shown <= this.least}
-          @click=${() => this.#want(shown - 1)}>${icons.minus()}</button>
-        <input data-testid="${this.subject}-count" aria-label="Number of ${this.subject}" inputmode="numeric" autocomplete="off" .value=${String(shown)}
-          data-pending=${this.#wanted !== null} @change=${this.#typed} @keydown=${this.#keydown}>
-        <button class="button icon-only" data-testid="${this.subject}-plus" aria-label="More ${this.subject}" ?disabled=${shown >= this.most}
-          @click=${() => this.#want(shown + 1)}>${icons.plus()}</button>
+        <button
+          class="button icon-only"
+          data-testid="${this.subject}-minus"
+          aria-label="Fewer ${this.subject}"
+          ?disabled=${shown <= this.least}
+          @click=${() => this.#want(shown - 1)}
+        >
+          ${icons.minus()}
+        </button>
+        <input
+          data-testid="${this.subject}-count"
+          aria-label="Number of ${this.subject}"
+          inputmode="numeric"
+          autocomplete="off"
+          .value=${String(shown)}
+          data-pending=${this.#wanted !== null}
+          @change=${this.#typed}
+          @keydown=${this.#keydown}
+        />
+        <button
+          class="button icon-only"
+          data-testid="${this.subject}-plus"
+          aria-label="More ${this.subject}"
+          ?disabled=${shown >= this.most}
+          @click=${() => this.#want(shown + 1)}
+        >
+          ${icons.plus()}
+        </button>
       </div>`,
       this,
     );

@@ -28,7 +28,13 @@ const LABELS = {
   fresh: "Start anew",
 };
 /** @type {Record<string, string>} */
-const EMPTY = { max_cost_usd: "no limit", max_time_s: "e.g. 1h30m", max_attributes: "no limit", iterations: "no limit", seed: "random" };
+const EMPTY = {
+  max_cost_usd: "no limit",
+  max_time_s: "e.g. 1h30m",
+  max_attributes: "no limit",
+  iterations: "no limit",
+  seed: "random",
+};
 
 /** @param {Option} option */
 export const labelOf = (option) => LABELS[option.name] ?? sentence(option.flag);
@@ -49,10 +55,20 @@ export function optionField(option, { form, value, error = "", hint = true, list
   const describedBy = [hint ? `${id}-hint` : "", error ? `${id}-error` : "", described].filter(Boolean).join(" ");
   const field = { id, value, list, describedBy, invalid: error ? "true" : "false" };
   return html`<div class="field" data-option=${option.name}>
-    ${option.type === "flag"
-      ? html`<label class="check"><input type="checkbox" id=${id} name=${option.name} aria-describedby=${describedBy} ?checked=${Boolean(value ?? option.default)}>
-          <span>${labelOf(option)}</span></label>`
-      : html`<label for=${id}>${labelOf(option)}</label>${input(option, field)}`}
+    ${
+      option.type === "flag"
+        ? html`<label class="check"
+            ><input
+              type="checkbox"
+              id=${id}
+              name=${option.name}
+              aria-describedby=${describedBy}
+              ?checked=${Boolean(value ?? option.default)}
+            />
+            <span>${labelOf(option)}</span></label
+          >`
+        : html`<label for=${id}>${labelOf(option)}</label>${input(option, field)}`
+    }
     ${hint ? html`<p class="hint" id="${id}-hint">${option.help}</p>` : nothing}
     ${error ? html`<p class="field-error" id="${id}-error">${error}</p>` : nothing}
   </div>`;
@@ -63,19 +79,38 @@ function input(option, { id, value, list, describedBy, invalid }) {
   const given = value == null ? "" : String(value);
   if (option.type === "choice") {
     return html`<select id=${id} name=${option.name} aria-describedby=${describedBy || nothing} aria-invalid=${invalid}>
-      ${option.choices.map((choice) => html`<option value=${choice} ?selected=${choice === (given || String(option.default))}>${choice}</option>`)}</select>`;
+      ${option.choices.map((choice) => html`<option value=${choice} ?selected=${choice === (given || String(option.default))}>${choice}</option>`)}
+    </select>`;
   }
   if (option.type === "list") {
-    return html`<textarea id=${id} name=${option.name} rows="2" placeholder="one a line" aria-describedby=${describedBy || nothing}
-      aria-invalid=${invalid} spellcheck="false" .defaultValue=${Array.isArray(value) ? value.join("\n") : given}></textarea>`;
+    return html`<textarea
+      id=${id}
+      name=${option.name}
+      rows="2"
+      placeholder="one a line"
+      aria-describedby=${describedBy || nothing}
+      aria-invalid=${invalid}
+      spellcheck="false"
+      .defaultValue=${Array.isArray(value) ? value.join("\n") : given}
+    ></textarea>`;
   }
   const number = option.type === "integer" || option.type === "number";
-  return html`<input id=${id} name=${option.name} type=${number ? "number" : "text"} .defaultValue=${given}
+  return html`<input
+    id=${id}
+    name=${option.name}
+    type=${number ? "number" : "text"}
+    .defaultValue=${given}
     inputmode=${option.type === "integer" ? "numeric" : option.type === "number" ? "decimal" : nothing}
-    step=${option.type === "integer" ? "1" : number ? "any" : nothing} min=${(number && option.minimum) ?? nothing} max=${(number && option.maximum) ?? nothing}
+    step=${option.type === "integer" ? "1" : number ? "any" : nothing}
+    min=${(number && option.minimum) ?? nothing}
+    max=${(number && option.maximum) ?? nothing}
     placeholder=${placeholder(option)}
-    list=${list || nothing} aria-describedby=${describedBy || nothing} aria-invalid=${invalid}
-    autocomplete="off" spellcheck="false">`;
+    list=${list || nothing}
+    aria-describedby=${describedBy || nothing}
+    aria-invalid=${invalid}
+    autocomplete="off"
+    spellcheck="false"
+  />`;
 }
 
 /** @param {Option} option @returns {string} what counts when nothing is typed */
@@ -105,10 +140,17 @@ function readField(option, field) {
   const text = field.value.trim();
   if (!text) return undefined;
   if (option.type === "integer" || option.type === "number") return Number(text);
-  if (option.type === "list") return text.split("\n").map((line) => line.trim()).filter(Boolean);
+  if (option.type === "list")
+    return text
+      .split("\n")
+      .map((line) => line.trim())
+      .filter(Boolean);
   return text;
 }
 
 /** @param {Option[]} options @param {string} message of the service @returns {Option | undefined} the one it is about */
 export const blamed = (options, message) =>
-  options.find((option) => message.startsWith(`${option.name}:`) || new RegExp(`(^|[^-\\w])${option.flag}(?![-\\w])`).test(message));
+  options.find(
+    (option) =>
+      message.startsWith(`${option.name}:`) || new RegExp(`(^|[^-\\w])${option.flag}(?![-\\w])`).test(message),
+  );

@@ -8,9 +8,18 @@ const HEIGHT = 24;
 /** @param {import("../series.js").Series} series */
 export function sparkline(series) {
   const lines = runs(series);
-  return html`<svg class="spark" viewBox="0 0 ${WIDTH} ${HEIGHT}" width=${WIDTH} height=${HEIGHT} preserveAspectRatio="none" aria-hidden="true">
+  return html`<svg
+    class="spark"
+    viewBox="0 0 ${WIDTH} ${HEIGHT}"
+    width=${WIDTH}
+    height=${HEIGHT}
+    preserveAspectRatio="none"
+    aria-hidden="true"
+  >
     ${lines.map(
-      (points) => svg`<polygon class="spark-area" points=${`${points[0][0]},${HEIGHT} ${joined(points)} ${points.at(-1)?.[0]},${HEIGHT}`} />
+      (
+        points,
+      ) => svg`<polygon class="spark-area" points=${`${points[0][0]},${HEIGHT} ${joined(points)} ${points.at(-1)?.[0]},${HEIGHT}`} />
         <polyline class="spark-line" points=${joined(points)} />`,
     )}
   </svg>`;

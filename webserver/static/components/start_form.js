@@ -51,49 +51,98 @@ class StartForm extends HTMLElement {
     this.#rendered = `${Boolean(service)} ${this.#empty}`;
     /** @type {import("./option_field.js").Option[]} */
     const options = service?.options ?? [];
-    const first = FIRST.map((name) => options.find((option) => option.name === name)).filter((option) => option !== undefined);
+    const first = FIRST.map((name) => options.find((option) => option.name === name)).filter(
+      (option) => option !== undefined,
+    );
     const rest = options.filter((option) => !FIRST.includes(option.name) && option.name !== "topic");
     const wrong = this.#error ? blamed(options, this.#error) : undefined;
     /** @param {import("./option_field.js").Option} option @param {object} [how] */
-    const field = (option, how) => optionField(option, { form: "start", error: option === wrong ? this.#error : "", ...how });
+    const field = (option, how) =>
+      optionField(option, { form: "start", error: option === wrong ? this.#error : "", ...how });
     const suggestion = suggestions(service).find(({ value }) => value === (this.#chosen || this.#default(options)));
     render(
-      html`<form class="start-form" data-testid="start-topic" aria-label="Start a topic" @submit=${this.#submit}>
+      html`<form
+        class="start-form"
+        data-testid="start-topic"
+        aria-label="Start a topic"
+        @submit=${this.#submit}
+        @input=${this.#input}
+      >
         <div class="start-line">
           <label class="visually-hidden" for="start-topic">Topic</label>
-          <input class="start-topic" id="start-topic" name="topic" type="text" maxlength="2000" required autocomplete="off" dir="auto"
-            placeholder=${this.#empty ? "e.g. Paris attractions" : "What do you want everything of?"}>
-          <button class="button primary large" data-testid="start" ?disabled=${this.#busy}>${icons.play()}<span>${this.#busy ? "Starting…" : "Start"}</span></button>
+          <input
+            class="start-topic"
+            id="start-topic"
+            name="topic"
+            type="text"
+            maxlength="2000"
+            required
+            autocomplete="off"
+            dir="auto"
+            placeholder=${this.#empty ? "e.g. Paris attractions" : "What do you want everything of?"}
+          />
+          <button class="button primary large" data-testid="start" ?disabled=${this.#busy}>
+            ${icons.play()}<span>${this.#busy ? "Starting…" : "Start"}</span>
+          </button>
         </div>
-        <p class="form-error" role="alert" ?hidden=${!this.#error}>${this.#error ? icons.error() : nothing}<span>${this.#error}</span>
-          ${this.#runningId ? html`<a data-inside href=${topicAddress(this.#runningId)}>Open it</a>` : nothing}</p>
-        ${this.#empty ? html`<p class="examples"><span>For example</span>${EXAMPLES.map((text) => html`
-          <button type="button" class="chip" @click=${() => this.#example(text)}>${text}</button>`)}</p>` : nothing}
+        <p class="form-error" role="alert" ?hidden=${!this.#error}>
+          ${this.#error ? icons.error() : nothing}<span>${this.#error}</span>
+          ${this.#runningId ? html`<a data-inside href=${topicAddress(this.#runningId)}>Open it</a>` : nothing}
+        </p>
+        ${
+          this.#empty
+            ? html`<p class="examples">
+                <span>For example</span>${EXAMPLES.map(
+                  (text) =>
+                    html` <button type="button" class="chip" @click=${() => this.#example(text)}>${text}</button>`,
+                )}
+              </p>`
+            : nothing
+        }
         <div class="start-fields">
-          ${service ? first.map((option) => field(option, option.name === "provider"
-              ? { hint: false, list: "start-providers", described: "start-provider-about" } : { hint: false }))
-            : FIRST.map(() => html`<div class="field"><span class="skeleton line"></span><span class="skeleton box"></span></div>`)}
+          ${
+            service
+              ? first.map((option) =>
+                  field(
+                    option,
+                    option.name === "provider"
+                      ? { hint: false, list: "start-providers", described: "start-provider-about" }
+                      : { hint: false },
+                  ),
+                )
+              : FIRST.map(
+                  () =>
+                    html`<div class="field">
+                      <span class="skeleton line"></span><span class="skeleton box"></span>
+                    </div>`,
+                )
+          }
         </div>
-        <datalist id="start-providers">${suggestions(service).map(({ value, description }) => html`<option value=${value}>${description}</option>`)}</datalist>
+        <datalist id="start-providers">
+          ${suggestions(service).map(({ value, description }) => html`<option value=${value}>${description}</option>`)}
+        </datalist>
         <div class="start-more">
           <details class="all-options" ?open=${wrong !== undefined && (rest.includes(wrong) || narrow.matches)}>
             <summary>${icons.down()}<span>All options</span></summary>
             <div class="option-grid">${rest.map((option) => field(option))}</div>
           </details>
-          <p class="hint provider-about" id="start-provider-about">${suggestion ? html`<code>${suggestion.value}</code> ${suggestion.description}` : nothing}</p>
+          <p class="hint provider-about" id="start-provider-about">
+            ${suggestion ? html`<code>${suggestion.value}</code> ${suggestion.description}` : nothing}
+          </p>
         </div>
       </form>`,
       this,
     );
-    this.#form?.elements.namedItem("provider")?.addEventListener("input", this.#provider);
     if (wrong) /** @type {HTMLElement | null} */ (this.#form?.elements.namedItem(wrong.name))?.focus();
   }
 
   /** @param {import("./option_field.js").Option[]} options @returns {string} */
   #default = (options) => String(options.find(({ name }) => name === "provider")?.default ?? "");
 
-  #provider = (/** @type {Event} */ event) => {
-    this.#chosen = /** @type {HTMLInputElement} */ (event.target).value.trim();
+  #input = (/** @type {Event} */ event) => {
+    const field = /** @type {HTMLInputElement} */ (event.target);
+    if (field.name !== "provider") return;
+    this.#chosen = field.value.trim();
     this.#render();
   };
 
@@ -134,7 +183,9 @@ class StartForm extends HTMLElement {
 
 /** @param {any} service @returns {{value: string, description: string}[]} */
 function suggestions(service) {
-  return (service?.providers ?? []).map((/** @type {any} */ one) => (Array.isArray(one) ? { value: one[0], description: one[1] } : one));
+  return (service?.providers ?? []).map((/** @type {any} */ one) =>
+    Array.isArray(one) ? { value: one[0], description: one[1] } : one,
+  );
 }
 
 customElements.define("start-form", StartForm);

@@ -5,5 +5,7 @@ import { STATE_WORDS } from "../states.js";
 import { stateIcon } from "./icons.js";
 
 /** @param {string} state */
-export const stateBadge = (state) => html`
-  <span class="badge" data-state=${state} data-testid="topic-state">${stateIcon(state)}<span>${STATE_WORDS[state] ?? state}</span></span>`;
+export const stateBadge = (state) =>
+  html` <span class="badge" data-state=${state} data-testid="topic-state"
+    >${stateIcon(state)}<span>${STATE_WORDS[state] ?? state}</span></span
+  >`;

@@ -91,7 +91,8 @@ export class VirtualRows {
   reveal(index) {
     const start = index * this.rowHeight;
     if (start < this.top) this.top = start;
-    else if (start + this.rowHeight > this.top + this.#windowHeight) this.top = start + this.rowHeight - this.#windowHeight;
+    else if (start + this.rowHeight > this.top + this.#windowHeight)
+      this.top = start + this.rowHeight - this.#windowHeight;
     else return;
     this.#align();
     this.render();
@@ -114,7 +115,8 @@ export class VirtualRows {
     this.top = Math.min(this.#end, Math.max(0, this.top));
     clearTimeout(this.#resting);
     this.#resting = setTimeout(this.#rest, REST_MS);
-    const nearEdge = scrollTop < this.#windowHeight || this.#height - this.#windowHeight - scrollTop < this.#windowHeight;
+    const nearEdge =
+      scrollTop < this.#windowHeight || this.#height - this.#windowHeight - scrollTop < this.#windowHeight;
     if (nearEdge && Math.abs(this.top / scale - scrollTop) > 1) this.#align();
     this.render();
   };
@@ -123,7 +125,9 @@ export class VirtualRows {
   #rest = () => {
     this.#align();
     this.render();
-    const inOrder = [...this.#elements.keys()].sort((a, b) => a - b).map((index) => /** @type {HTMLElement} */ (this.#elements.get(index)));
+    const inOrder = [...this.#elements.keys()]
+      .sort((a, b) => a - b)
+      .map((index) => /** @type {HTMLElement} */ (this.#elements.get(index)));
     let next = this.#body.firstElementChild;
     for (const element of inOrder) {
       if (element === next) next = next.nextElementSibling;

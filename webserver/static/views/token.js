@@ -13,8 +13,18 @@ export function tokenView({ error, busy }, given) {
     <p>It was printed when the service started, and is kept in a file that only its user can read.</p>
     <form @submit=${submit} data-testid="token-form">
       <label for="token">Token</label>
-      <div class="start-line"><input id="token" name="token" type="password" required autocomplete="current-password" aria-invalid=${error ? "true" : "false"} aria-describedby="token-error">
-        <button class="button primary" ?disabled=${busy}>Open</button></div>
+      <div class="start-line">
+        <input
+          id="token"
+          name="token"
+          type="password"
+          required
+          autocomplete="current-password"
+          aria-invalid=${error ? "true" : "false"}
+          aria-describedby="token-error"
+        />
+        <button class="button primary" ?disabled=${busy}>Open</button>
+      </div>
       <p class="form-error" id="token-error" role="alert" ?hidden=${!error}>${error}</p>
     </form>
   </section>`;

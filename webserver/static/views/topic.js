@@ -23,31 +23,63 @@ const eventLook = { filter: "all" };
 /** @param {import("../app.js").Page} page @param {import("../topic_model.js").TopicModel} model */
 export function topicView(page, model) {
   const { view } = model;
-  if (!view) return model.error ? problem(page, model) : loading(model);
+  if (!view) return model.error ? problem(model) : loading(model);
   const live = isLive(view);
   const revision = `${model.seriesLoaded} ${model.series.length} ${model.series.at.at(-1)} ${model.series.unique.at(-1)} ${model.series.rate.at(-1)}`;
   return html`<div class="view topic-view">
     <div class="view-head">
-      <div class="topic-title"><h1 tabindex="-1"><bdi>${visible(view.topic)}</bdi></h1>
-        <p class="topic-line">${stateBadge(view.state)}<span class="topic-note">${note(view, live)}</span></p></div>
+      <div class="topic-title">
+        <h1 tabindex="-1"><bdi>${visible(view.topic)}</bdi></h1>
+        <p class="topic-line">${stateBadge(view.state)}<span class="topic-note">${note(view, live)}</span></p>
+      </div>
       <div class="controls">${controls(view, page)}${exportMenu(view, page.service)}</div>
     </div>
-    ${view.error ? html`<div class="problem" role="alert">${icons.error()}<p><bdi>${visible(view.error)}</bdi></p></div>` : nothing}
+    ${
+      view.error
+        ? html`<div class="problem" role="alert">
+            ${icons.error()}
+            <p><bdi>${visible(view.error)}</bdi></p>
+          </div>`
+        : nothing
+    }
     <section class="panel flush" aria-label="Figures">${figures(view)}</section>
     <div class="columns wide-narrow">
-      <section class="panel" aria-label="Items over time"><topic-chart .shown=${{ model, revision }}></topic-chart></section>
-      <section class="panel newest-panel" aria-label="Newest items"><newest-items .model=${model}></newest-items></section>
+      <section class="panel" aria-label="Items over time">
+        <topic-chart .shown=${{ model, revision }}></topic-chart>
+      </section>
+      <section class="panel newest-panel" aria-label="Newest items">
+        <newest-items .model=${model}></newest-items>
+      </section>
     </div>
-    <section class="panel" aria-label="Providers"><div class="panel-head"><h2>Providers</h2></div>${providerTable(view, page, live)}</section>
-    <div class="columns wide-narrow">
-      <section class="panel" aria-label="Producers"><div class="panel-head"><h2>Producers</h2>
-        ${live ? html`<number-stepper .subject=${"producers"} .value=${view.settings?.producers ?? view.producers.length}
-          .apply=${(/** @type {number} */ producers) => page.steering.change(view.id, { producers }, `${format.plural(producers, "producer")} from now on.`)}></number-stepper>` : nothing}</div>
-        ${producerGrid(view, page, live)}</section>
-      <section class="panel" aria-label="Settings"><div class="panel-head"><h2>Settings</h2></div>${settingsPanel(view, page, live)}</section>
+    <section class="panel" aria-label="Providers">
+      <div class="panel-head"><h2>Providers</h2></div>
+      ${providerTable(view, page, live)}
+    </section>
+    <div class="columns ${live ? "wide-narrow" : ""}">
+      ${
+        live
+          ? html`<section class="panel" aria-label="Producers">
+              <div class="panel-head">
+                <h2>Producers</h2>
+                <number-stepper
+                  .subject=${"producers"}
+                  .value=${view.settings?.producers ?? view.producers.length}
+                  .apply=${(/** @type {number} */ producers) => page.steering.change(view.id, { producers }, `${format.plural(producers, "producer")} from now on.`)}
+                ></number-stepper>
+              </div>
+              ${producerGrid(view)}
+            </section>`
+          : nothing
+      }
+      <section class="panel settings-panel" aria-label="Settings" data-live=${live}>
+        <div class="panel-head"><h2>${live ? "Settings" : "Settings of the last run"}</h2></div>
+        ${settingsPanel(view, page, live)}
+      </section>
     </div>
     <div class="columns wide-narrow tall">
-      <section class="panel items-panel" aria-label="All items"><item-list .topic=${{ id: view.id, unique: view.unique }}></item-list></section>
+      <section class="panel items-panel" aria-label="All items">
+        <item-list .topic=${{ id: view.id, unique: view.unique }}></item-list>
+      </section>
       <section class="panel events-panel" aria-label="Events">${eventLog(model, page, eventLook)}</section>
     </div>
   </div>`;
@@ -56,20 +88,37 @@ export function topicView(page, model) {
 /** @param {any} view @param {boolean} live */
 function note(view, live) {
   if (view.progress) return visible(view.progress);
-  if (live) return `${view.state === "paused" ? "No new requests are made" : format.plural(view.producers_alive, "producer")} · ${format.count(view.open_orders)} open responses`;
+  if (live)
+    return `${view.state === "paused" ? "No new requests are made" : format.plural(view.producers_alive, "producer")} · ${format.count(view.open_orders)} open responses`;
   const when = view.ended_at ?? view.started_at;
   return html`${visible(view.explanation)}${when ? html`${view.explanation ? " · " : ""}<span title=${format.dateTime(when)}>${format.ago(when)}</span>` : nothing}`;
 }
 
-/** @param {import("../app.js").Page} page @param {import("../topic_model.js").TopicModel} model */
-const problem = (page, model) => html`<div class="view"><div class="panel problem-page">
-  <h1 tabindex="-1">${model.error?.status === 404 ? "There is no such topic" : "This topic cannot be shown"}</h1>
-  <p>${model.error?.message}</p>
-  <p class="controls">${model.error?.status === 404 ? nothing : html`<button class="button" @click=${() => model.reload()}>Try again</button>`}
-    <a class="button primary" data-inside href="/">All topics</a></p></div></div>`;
+/** @param {import("../topic_model.js").TopicModel} model */
+const problem = (model) =>
+  html`<div class="view">
+    <div class="panel problem-page">
+      <h1 tabindex="-1">${model.error?.status === 404 ? "There is no such topic" : "This topic cannot be shown"}</h1>
+      <p>${model.error?.status === 404 ? "Its folder may have been moved or deleted." : model.error?.message}</p>
+      <p class="controls">
+        ${model.error?.status === 404 ? nothing : html`<button class="button" @click=${() => model.reload()}>Try again</button>`}
+        <a class="button primary" data-inside href="/">All topics</a>
+      </p>
+    </div>
+  </div>`;
 
 /** @param {import("../topic_model.js").TopicModel} model */
-const loading = (model) => html`<div class="view topic-view" aria-busy="true">
-  <div class="view-head"><div class="topic-title"><h1 tabindex="-1"><bdi>${visible(model.id)}</bdi></h1><p class="topic-line"><span class="skeleton pill"></span></p></div></div>
-  <section class="panel flush">${figuresSkeleton()}</section>
-  <div class="columns wide-narrow"><div class="panel chart-skeleton"></div><div class="panel chart-skeleton"></div></div></div>`;
+const loading = (model) =>
+  html`<div class="view topic-view" aria-busy="true">
+    <div class="view-head">
+      <div class="topic-title">
+        <h1 tabindex="-1"><bdi>${visible(model.id)}</bdi></h1>
+        <p class="topic-line"><span class="skeleton pill"></span></p>
+      </div>
+    </div>
+    <section class="panel flush">${figuresSkeleton()}</section>
+    <div class="columns wide-narrow">
+      <div class="panel chart-skeleton"></div>
+      <div class="panel chart-skeleton"></div>
+    </div>
+  </div>`;
