@@ -31,7 +31,7 @@ SELECT (SELECT CAST(coalesce(max(id), 0) AS INTEGER) FROM items),
 """
 # Seconds since a base have few digits: a third faster than the whole numbers.
 _ITEMS = """
-SELECT group_concat(CAST(CAST(first_at AS INTEGER) - ? AS INTEGER)) FROM items WHERE id > ? AND id <= ?
+SELECT group_concat(CAST(first_at - ? AS INTEGER)) FROM items WHERE id > ? AND id <= ?
 """
 # An order that a killed run left open was ended by the next run, perhaps days later; it has no attempts.
 _ORDERS = """

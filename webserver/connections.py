@@ -8,7 +8,7 @@ limit, beyond which the one that has been idle for longest gives way.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import h11
 from uvicorn._types import ASGISendEvent
@@ -27,8 +27,6 @@ UNREAD_S = 30.0
 CLOSING_S = 5.0
 """Seconds that a closing connection may take to deliver its rest."""
 _LOOK_EVERY_S = 1.0
-ABORT = "orchestrator.abort"
-"""Key of a WebSocket's scope: a function that ends the connection without delivering anything more."""
 _BAD_REQUEST = b'{"error":"this is not HTTP"}'
 _BAD_REQUEST_HEAD = (
     (b"content-type", JSON.encode()),
@@ -83,6 +81,11 @@ class HttpConnection(H11Protocol):
         self.unread_since = None
 
     @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    @property
     def idle_since(self) -> float | None:
         """When it began to be of no use: no request is being answered. None: one is."""
         if self.waits_since is not None:
@@ -98,7 +101,9 @@ class HttpConnection(H11Protocol):
 
 
 class LiveConnection(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket connection, with times and a way to end it at once."""
+    """uvicorn's WebSocket connection, with times."""
+
+    is_busy = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
@@ -106,11 +111,6 @@ class LiveConnection(WebSocketsSansIOProtocol):
         self.waits_since: float | None = None
         self.unread_since: float | None = None
         self.closing_since: float | None = None
-
-    async def run_asgi(self) -> None:
-        """See uvicorn."""
-        cast(dict[str, Any], self.scope)[ABORT] = self.transport.abort
-        await super().run_asgi()
 
     async def send(self, message: ASGISendEvent) -> None:
         """See uvicorn, which takes a connection that was refused for one that was forgotten, and logs an error."""
@@ -159,7 +159,7 @@ def reap(connections: set[Any], now: float) -> int:
     return ended
 
 
-async def keep_reaping(connections: set[Any]) -> None:
+async def keep_reaping(connections: set[Any]) -> NoReturn:
     """Look after the connections until cancelled."""
     loop = asyncio.get_running_loop()
     while True:

@@ -27,7 +27,7 @@ class Control:
 
     Args:
         link: To the service.
-        topics: All topics.
+        catalog: All topics.
         bodies: Models of the requests' bodies.
     """
 

@@ -76,7 +76,7 @@ class Hub:
     """All live clients. It is a `Listener` of the service link.
 
     Args:
-        topics: Where views come from.
+        catalog: Where views come from.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -222,7 +222,7 @@ class Hub:
             for view in views:
                 if self._summaries.get(view.id) != summary_of(view):
                     self._show(view)
-                    if view.id in self._watched and view.id not in self._catalog.live:
+                    if view.id in self._watched and not self._is_live(view.id):
                         await self._follow(view.id)
 
     async def _follow(self, id: str) -> None:  # noqa: A002 - the field's word
@@ -294,8 +294,12 @@ class Hub:
             self._forget(id)
 
     def _forget(self, id: str) -> None:  # noqa: A002 - the field's word
-        if id not in self._watched and id not in self._catalog.live:
+        if id not in self._watched and not self._is_live(id):
             self._recent.pop(id, None)
+
+    def _is_live(self, id: str) -> bool:  # noqa: A002 - the field's word
+        view = self._catalog.told.get(id)
+        return view is not None and view.state in LIVE_STATES
 
 
 def _news_message(id: str, news: News, gap: bool) -> str:  # noqa: A002 - the message's word

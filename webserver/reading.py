@@ -32,7 +32,7 @@ class Reading:
     """Endpoints.
 
     Args:
-        topics: All topics.
+        catalog: All topics.
     """
 
     def __init__(self, catalog: Catalog) -> None:

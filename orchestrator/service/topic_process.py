@@ -83,6 +83,7 @@ class _TopicProcess:
             with built_run(settings, Seams(environment=environment), self._progress) as run:
                 self._adopt(run)
                 self._answer()
+                self._view(run)  # the fork server's imports may take seconds: until then nobody would show it as alive
                 for events in run.rounds():
                     self._round(run, events)
                 self._view(run)

@@ -79,7 +79,12 @@ def _newer_database(context: Context, place: Path) -> None:
 
 
 _CASES = (
-    _Case("no topic", (), _USAGE, ("--topic",)),
+    _Case("JSON without a topic", ("--json",), _USAGE, ("--json", "--topic")),
+    _Case("quiet without a topic", ("--quiet",), _USAGE, ("--quiet", "--topic")),
+    _Case("fresh without a topic", ("--fresh",), _USAGE, ("--fresh", "--topic")),
+    _Case("a page beside a topic", (*_TEST, "--port", "8080"), _USAGE, ("--port", "--topic")),
+    _Case("a port that is none", ("--port", "65536"), _USAGE, ("--port",)),
+    _Case("a host that is none", ("--port", "0", "--host", "256.0.0.1"), _CONFIGURATION, ("--host",)),
     _Case("empty topic", ("--topic", "", "--provider", "test"), _USAGE, ("topic",)),
     _Case("blank topic", ("--topic", " \t\n", "--provider", "test"), _USAGE, ("topic",)),
     _Case("topic without value", ("--topic",), _USAGE, ("--topic",)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -211,6 +212,18 @@ def test_a_reader_that_leaves_ends_the_writer(
     for thread in writers():
         thread.join(WAIT_S)
     assert ended == [True]
+
+
+@pytest.mark.parametrize("wanted", ["jsonl", "parquet"])
+def test_a_process_that_ends_in_the_middle(folder: Folder, wanted: str) -> None:
+    """A process with an export that nobody has finished ends at once and without a word."""
+    script = (
+        "import pathlib, sys; from archive.spool import open_spool\n"
+        "chunks = open_spool(pathlib.Path(sys.argv[1]), sys.argv[2]).chunks(); next(chunks)"
+    )
+    command = [sys.executable, "-c", script, str(folder.path), wanted]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_an_export_that_is_closed_under_its_reader(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

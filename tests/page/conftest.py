@@ -80,6 +80,14 @@ def service(context: Context, new_service: MakeService) -> Iterator[WebService]:
     started.stop()
 
 
+@pytest.fixture
+def own_service(new_service: MakeService, request: pytest.FixtureRequest) -> Iterator[WebService]:
+    """A service of this test alone, which may stop and break it."""
+    started = new_service(request.node.name).start()
+    yield started
+    started.stop()
+
+
 @pytest.fixture(scope="package")
 def make_api(playwright: Playwright) -> Iterator[MakeApi]:
     """Makes clients of services' APIs."""

@@ -1,26 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from playwright.sync_api import expect
 
 from tests.page.browsing import Browsing, banner_seen
-from tests.page.conftest import MakeApi, MakeService
+from tests.page.conftest import MakeApi
 from tests.page.topic_page import TopicPage
 from tests.page.web_service import Api, WebService
 
 _BROKEN = r"net::ERR_|WebSocket connection|status of 5\d\d"
 _FEW = {"producers": 1, "concurrency": 1}
 """Some twenty items a second: so few that all of them are shown."""
-
-
-@pytest.fixture
-def fragile(new_service: MakeService, request: pytest.FixtureRequest) -> Iterator[WebService]:
-    """A service that this test may break."""
-    service = new_service(request.node.name).start()
-    yield service
-    service.stop()
 
 
 def expect_nothing_lost(topic: TopicPage, api: Api, topic_id: str) -> None:
@@ -37,19 +26,19 @@ def expect_nothing_lost(topic: TopicPage, api: Api, topic_id: str) -> None:
 
 
 def test_a_killed_web_server_is_replaced_and_the_page_heals(
-    browsing: Browsing, fragile: WebService, make_api: MakeApi
+    browsing: Browsing, own_service: WebService, make_api: MakeApi
 ) -> None:
     """SIGKILL for the web server: the banner shows, the run goes on, the page comes back with all that it missed."""
-    page = browsing.open(fragile.address)
+    page = browsing.open(own_service.address)
     browsing.allow(_BROKEN)
-    api = make_api(fragile)
+    api = make_api(own_service)
     topic_id = api.start("Goes on", **_FEW)
     topic = TopicPage(page)
     topic.open(topic_id)
     topic.expect_growth()
     page.evaluate("window.loadedOnce = true")
     with banner_seen(page):
-        fragile.kill_web_server()
+        own_service.kill_web_server()
     expect(page.get_by_test_id("connection-banner")).to_be_hidden()
     expect(page.locator(".live")).to_have_text("Live")
     topic.expect_growth()
@@ -59,20 +48,20 @@ def test_a_killed_web_server_is_replaced_and_the_page_heals(
     assert page.evaluate("window.loadedOnce")
 
 
-def test_a_restarted_service_is_found_again(browsing: Browsing, fragile: WebService, make_api: MakeApi) -> None:
+def test_a_restarted_service_is_found_again(browsing: Browsing, own_service: WebService, make_api: MakeApi) -> None:
     """The service ends and starts again on its port: banner, then the topic as it was left, which can be continued."""
-    page = browsing.open(fragile.address)
+    page = browsing.open(own_service.address)
     browsing.allow(_BROKEN)
-    topic_id = make_api(fragile).start("Comes back", **_FEW)
+    topic_id = make_api(own_service).start("Comes back", **_FEW)
     topic = TopicPage(page)
     topic.open(topic_id)
     topic.expect_growth()
     page.evaluate("window.loadedOnce = true")
-    fragile.stop()
+    own_service.stop()
     banner = page.get_by_test_id("connection-banner")
     expect(banner).to_be_visible()
     expect(page.locator(".live")).to_have_text("Offline")
-    fragile.start()
+    own_service.start()
     expect(banner).to_be_hidden()
     topic.expect_state("Interrupted")
     then = topic.unique_items()
@@ -81,24 +70,24 @@ def test_a_restarted_service_is_found_again(browsing: Browsing, fragile: WebServ
     expect(topic.unique).not_to_have_attribute("data-value", str(then))
     topic.answer_stop("finish")
     topic.expect_state("Interrupted")
-    expect_nothing_lost(topic, make_api(fragile), topic_id)
+    expect_nothing_lost(topic, make_api(own_service), topic_id)
     assert page.evaluate("window.loadedOnce")
 
 
-def test_the_overview_tells_of_a_lost_service_too(browsing: Browsing, fragile: WebService) -> None:
+def test_the_overview_tells_of_a_lost_service_too(browsing: Browsing, own_service: WebService) -> None:
     """The banner shows there too; an act that fails meanwhile says why; all comes back by itself."""
-    page = browsing.open(fragile.address)
+    page = browsing.open(own_service.address)
     browsing.allow(_BROKEN)
     page.goto("/")
     expect(page.locator(".live")).to_have_text("Live")
-    fragile.stop()
+    own_service.stop()
     expect(page.get_by_test_id("connection-banner")).to_be_visible()
     page.get_by_test_id("retry-now").click()
     expect(page.get_by_test_id("connection-banner")).to_be_visible()
     page.get_by_role("textbox", name="Topic", exact=True).fill("Too early")
     page.get_by_test_id("start").click()
     expect(page.get_by_role("alert").filter(has_text="The service does not answer")).to_be_visible()
-    fragile.start()
+    own_service.start()
     expect(page.get_by_test_id("connection-banner")).to_be_hidden()
     page.get_by_test_id("start").click()
     TopicPage(page).arrive("too-early")

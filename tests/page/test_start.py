@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.page.browsing import Browsing
+from tests.page.browsing import SPACING, Browsing
 from tests.page.topic_page import TopicPage
 from tests.page.web_service import Api
 
@@ -60,6 +60,8 @@ def test_the_keyboard_alone_starts_watches_and_stops(page: Page, api: Api) -> No
     expect(topic.dialog.get_by_test_id("stop-now")).to_be_focused()
     page.keyboard.press("Enter")
     topic.expect_state("Interrupted")
+    count = f"{topic.unique_items():,}".replace(",", SPACING)
+    expect(topic.matches).to_have_text(f"{count} items")
     page.keyboard.press("/")
     expect(page.get_by_test_id("search")).to_be_focused()
     page.keyboard.press("ArrowDown")

@@ -6,30 +6,30 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.browsing import Browsing
-from tests.page.conftest import MakeApi, MakeService
+from tests.page.conftest import MakeApi
 from tests.page.looks import Look, examine, in_every_look, press
 from tests.page.topic_page import TopicPage
-from tests.page.web_service import Api
+from tests.page.web_service import Api, WebService
 
 _BROKEN = r"net::ERR_|WebSocket connection"
-_PRICES = ["test:fast=0.25,2", "test:deep=1.25,10"]
+_PRICES = "test:fast=0.25,2\ntest:deep=1.25,10"
 
 
 @pytest.mark.timeout(300)
 @in_every_look
-def test_the_main_walk(browsing: Browsing, new_service: MakeService, make_api: MakeApi, look: Look) -> None:
+def test_the_main_walk(browsing: Browsing, own_service: WebService, make_api: MakeApi, look: Look) -> None:
     """From the empty page by a topic's whole life to a lost connection: every state is there, and without a fault."""
-    service = new_service(f"walk-{look.name}", "--price", _PRICES[0], "--price", _PRICES[1]).start()
-    page = browsing.open(service.address, look)
-    _start(page, look)
+    page = browsing.open(own_service.address, look)
+    api = make_api(own_service)
     topic = TopicPage(page)
+    _start(page, look)
     _watch(topic, look)
     _open_dialogs(topic, look)
     _steer(topic, look)
-    _end(topic, look, make_api(service))
-    _look_around(topic, look, make_api(service))
+    _end(topic, look, api)
+    _look_around(topic, look, api)
     browsing.allow(_BROKEN)
-    service.stop()
+    own_service.stop()
     expect(page.get_by_test_id("connection-banner")).to_be_visible()
     examine(page, look, "connection-lost")
 
@@ -43,6 +43,7 @@ def _start(page: Page, look: Look) -> None:
     page.get_by_label("Provider", exact=True).fill("test:fast,test:deep:2")
     page.get_by_label("Budget, US$").fill("5")
     press(page.get_by_text("All options"), look)
+    page.get_by_label("Prices").fill(_PRICES)
     examine(page, look, "all-options")
     press(page.get_by_test_id("start"), look)
 
@@ -107,7 +108,7 @@ def _end(topic: TopicPage, look: Look, api: Api) -> None:
     press(page.get_by_test_id("continue-changed"), look)
     expect(topic.dialog).to_be_visible()
     examine(page, look, "dialog-continue")
-    topic.dialog.get_by_label("Stop at items").fill(str(topic.unique_items() + 20))
+    topic.dialog.get_by_label("Stop at items").fill(str(topic.unique_items() + 1))
     topic.dialog.get_by_label("Producers", exact=True).fill("2")
     press(topic.dialog.get_by_role("button", name="Continue", exact=True), look)
     topic.expect_state("Finished")

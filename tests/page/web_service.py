@@ -65,7 +65,7 @@ class WebService:
         return self._command
 
     def stop(self) -> None:
-        """End it with SIGTERM; it must succeed."""
+        """End it with SIGTERM, where it runs; it must succeed."""
         self._running.signal(signal.SIGTERM)
         ended = self._running.ended(END_S)
         assert ended.exit_code == 0, ended.stderr

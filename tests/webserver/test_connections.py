@@ -63,6 +63,22 @@ async def test_what_drips_in_is_ended(tmp_path: Path, part: bytes) -> None:
 
 @pytest.mark.usefixtures("impatient")
 @in_loop
+async def test_a_body_that_never_ends_after_its_answer(tmp_path: Path) -> None:
+    """An answer that needed no body does not make its connection one that may drip for ever."""
+    async with serving(tmp_path) as web:
+        reader, writer = await _connect(web)
+        writer.write(f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\nContent-Length: 60000\r\n\r\n".encode())
+        assert b"200" in await reader.readline()
+        ended = asyncio.create_task(_ended(reader))
+        while not ended.done():
+            writer.write(b"x")
+            await asyncio.wait((ended,), timeout=0.01)
+        await ended
+        writer.close()
+
+
+@pytest.mark.usefixtures("impatient")
+@in_loop
 async def test_a_request_in_time_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that waits for an answer, or for events, is left alone."""
     looks, enough = 0, asyncio.Event()

@@ -18,7 +18,7 @@ class FewTopics:
     """A catalog of topics that run, without folders."""
 
     def __init__(self, *views: TopicView) -> None:
-        self.live = self.told = {view.id: view for view in views}
+        self.told = {view.id: view for view in views}
         self.reads = 0
         self.reading = asyncio.Event()
         self.may_read = asyncio.Event()
@@ -125,7 +125,7 @@ async def test_nothing_is_kept_of_topics_that_nobody_needs() -> None:
     hub.leave(client)
     assert hub.connections == 0
     assert set(hub._recent) == {"a"}
-    catalog.live = catalog.told = {}
+    catalog.told = {}
     hub.viewed(view("a", state="finished"), view("a"))
     hub.news("unknown", News((item(1),)))
     assert hub._recent == {}

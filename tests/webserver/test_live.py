@@ -347,6 +347,25 @@ async def test_a_page_that_reads_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @in_loop
+async def test_the_end_waits_for_nobody_who_reads_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither a stalled page nor a stalled download holds up the end, and neither is worth a word in the log."""
+    make_topic(tmp_path, *(f"item {number} {'x' * 400}" for number in range(30_000)))
+    async with AsyncExitStack() as stack:
+        async with serving(tmp_path) as web:
+            await web.shown(view(ID))
+            live = await stack.enter_async_context(web.live())
+            await _watching(live)
+            await _stalled(web, stack)
+            download = web.client.get(f"{web.url}/api/v1/topics/{ID}/export?format=jsonl")
+            await stack.enter_async_context(download)
+            for number in range(0, 20_000, 1000):
+                web.service.tell(ID, *(item(number + step, "x" * 300) for step in range(1, 1001)))
+            assert _ids(await live.news())
+        assert web.task.done()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@in_loop
 async def test_a_page_that_is_too_slow_hears_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once it reads again it learns that it is to come back."""
     monkeypatch.setattr(backlog, "MAX_NEWS", 5)

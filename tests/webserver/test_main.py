@@ -22,6 +22,12 @@ from contract.service import FromTopic, FromWebServer, Serve, decode_from_child
 WAIT_S = 30.0
 
 
+def _hear_signals() -> None:
+    """As in a terminal; a shell's background jobs do not hear Ctrl-C."""
+    for one in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(one, signal.SIG_DFL)
+
+
 class Process:
     """`python -m webserver`, with the other ends of what it inherits."""
 
@@ -38,6 +44,7 @@ class Process:
             [sys.executable, "-P", "-m", "webserver", *map(str, inherited)],
             pass_fds=inherited,
             stderr=subprocess.PIPE,
+            preexec_fn=_hear_signals,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         theirs.close()

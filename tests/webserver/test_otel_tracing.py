@@ -18,6 +18,7 @@ from tester.trace.trace import Trace
 from tests.webserver.serving import Serving, make_topic, serving
 from webserver.catalog import Catalog
 from webserver.otel_tracing import OtelWebTrace
+from webserver.tracing import Asked
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 OTHER_TRACE, CALLER = "1af7651916cd43dd8448eb211c80319c", "00f067aa0ba902b7"
@@ -117,6 +118,21 @@ def test_a_callers_trace_is_joined_and_handed_on(tmp_path: Path) -> None:
         assert asked[kind].carrier["traceparent"] == f"00-{TRACE}-{span.span_id}-01"
     run = trace.select(name=spans.WEBSERVER_RUN).one()
     assert run.attributes[spans.SPANS_EMITTED] == len(everything)
+
+
+def test_a_request_that_was_cut_off_is_counted() -> None:
+    """A span that nobody ended any more ends with the web server, before the last span, and only once."""
+    with Collector() as collector:
+        trace = OtelWebTrace(TelemetrySetup("http/protobuf", Secret(f"{collector.endpoint}/v1/traces")))
+        request = trace.request(Asked("GET", "/x", "[::1", "127.0.0.1", ""))
+        trace.ended()
+        request.ended("/x", 200, "")
+        trace.shut_down()
+        show_trace_ids(None)
+        received = {span.name: span for span in collector.store.spans()}
+    assert set(received) == {spans.PROCESS_STARTED, "GET", spans.WEBSERVER_RUN}
+    assert received[spans.WEBSERVER_RUN].attributes[spans.SPANS_EMITTED] == 3
+    assert spans.SERVER_ADDRESS not in received["GET"].attributes
 
 
 def test_a_live_connection_is_a_span_as_long_as_it_lasted(tmp_path: Path) -> None:

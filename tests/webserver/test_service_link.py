@@ -106,7 +106,8 @@ async def test_the_services_death_answers_everything() -> None:
         asking = asyncio.create_task(link.ask(lambda number: Start(number, "Fruit")))
         await service.hears(Start)
         service.die()
-        assert (await asking).status == 503
+        answer = await asking
+        assert (answer.status, "has ended" in answer.error) == (503, True)
         assert await link.ended is None
         assert (await link.ask(lambda number: Start(number, "Fruit"))).status == 503
         link.send(LogLine(20, "x", "nobody hears it"))
