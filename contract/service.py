@@ -350,7 +350,7 @@ class Serve(msgspec.Struct, frozen=True, tag="serve"):
 
     Attributes:
         output: The folder that holds the topics' folders, an absolute path.
-        hosts: Names and addresses under which it may be called, without port; empty: any address of this machine.
+        hosts: Names under which it may be called, beside any address; without port.
         port: The port that it listens on.
         token: What callers must know; None: nothing (loopback only).
         options: Settings that a run can be given.

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
-import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
@@ -22,50 +21,44 @@ FAILED_ATTEMPTS = 10
 FAILED_ATTEMPTS_PER_S = 0.1
 SESSION_S = 7 * 24 * 3600.0
 MAX_SESSIONS = 256
-_HTTP_PORT = 80
 
 
 class KnownHosts:
-    """Under which `Host` we may be called: no other name, so that no foreign name can be bound to us (DNS rebinding).
+    """Under which `Host` we may be called: no foreign name, so that none can be bound to us (DNS rebinding).
+
+    An address cannot be bound to anything, and is let through. So is any port: a tunnel or a proxy may have another.
 
     Args:
-        hosts: Names and addresses; empty: any address, `localhost`, and this machine's own name, at any port (one that
-            is passed on from another machine). An address cannot be bound to anything.
-        port: Ours.
+        names: Ours.
     """
 
-    def __init__(self, hosts: Collection[str], port: int) -> None:
-        self._any = not hosts
-        names = hosts or ("localhost", socket.gethostname())
-        self._names = frozenset(_name(host) for host in names)
-        self._port = port
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = frozenset(_name(name) for name in names)
 
     def allows(self, host: str) -> bool:
         """Whether a `Host` header is one of ours."""
         try:
             parts = urlsplit(f"//{host}")
-            port = parts.port or _HTTP_PORT
+            _ = parts.port
         except ValueError:
             return False
         if parts.netloc != host or not parts.hostname or "@" in host:
             return False
         name = _name(parts.hostname)
-        if self._any:
-            return name in self._names or _is_address(name)
-        return name in self._names and port == self._port
+        return name in self._names or _is_address(name)
 
 
 def same_origin(origin: str | None, fetch_site: str | None, host: str) -> bool:
     """Whether a request comes from our own page, or from no page at all.
 
     Args:
-        origin: The `Origin` header.
+        origin: The `Origin` header; with `https` where a proxy before us speaks it.
         fetch_site: The `Sec-Fetch-Site` header.
         host: The `Host` header.
     """
     if fetch_site is not None and fetch_site not in ("same-origin", "none"):
         return False
-    return origin is None or origin.lower() == f"http://{host.lower()}"
+    return origin is None or origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
 
 
 class Access:

@@ -79,7 +79,7 @@ class WebApp:
 
         api.get(DESCRIPTION_PATH, include_in_schema=False)(openapi)
         routes = RouteTable(api.routes)
-        gate = Gate(api, routes, KnownHosts(serve.hosts, serve.port), access, general)
+        gate = Gate(api, routes, KnownHosts(serve.hosts), access, general)
         self._app: ASGIApp = Observer(gate, routes, trace, metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

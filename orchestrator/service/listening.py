@@ -13,7 +13,6 @@ from contract.errors import ConfigurationError
 
 _LOOPBACK = "127.0.0.1"
 _BACKLOG = 512
-_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 def is_loopback(host: str) -> bool:
@@ -61,23 +60,13 @@ def _reason(error: OSError | UnicodeError) -> str:
 
 
 def called_names(host: str, more: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Names and addresses under which callers may know a web server that listens on `host`.
+    """Names under which callers may know a web server that listens on `host`.
 
     A page of another site can have its own name resolve to this machine (DNS rebinding), but it cannot change the name
     that the browser sends.
     """
-    if is_loopback(host):
-        return (*_LOOPBACK_NAMES, *((host,) if host not in _LOOPBACK_NAMES else ()), *more)
-    name = socket.gethostname()
-    names = (*_LOOPBACK_NAMES, host, name, f"{name}.local", *_addresses(name), *more)
-    return tuple(dict.fromkeys(names))
-
-
-def _addresses(name: str) -> list[str]:
-    try:
-        return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(name, None)})
-    except OSError:
-        return []
+    own = ("localhost",) if is_loopback(host) else (socket.gethostname(), f"{socket.gethostname()}.local", "localhost")
+    return tuple(dict.fromkeys((*own, host, *more)))
 
 
 def local_url(listener: socket.socket) -> str:

@@ -82,8 +82,8 @@ class _TopicProcess:
             environment = self._environment(begin)
             with built_run(settings, Seams(environment=environment), self._progress) as run:
                 self._adopt(run)
+                self._view(run)  # before the answer: who asks for it then is not told that there is no such topic
                 self._answer()
-                self._view(run)  # the fork server's imports may take seconds: until then nobody would show it as alive
                 for events in run.rounds():
                     self._round(run, events)
                 self._view(run)

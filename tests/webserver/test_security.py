@@ -39,7 +39,7 @@ def _asked(web: Serving) -> list[Any]:
 async def test_called_under_a_foreign_name(tmp_path: Path) -> None:
     """A page whose own name was bound to us (DNS rebinding) gets nothing, not even the page."""
     async with serving(tmp_path) as web:
-        for host in ("evil.example", f"evil.example:{web.port}", f"127.0.0.1.evil.example:{web.port}", "127.0.0.1"):
+        for host in ("evil.example", f"evil.example:{web.port}", f"127.0.0.1.evil.example:{web.port}"):
             for path in ("/api/v1/topics", "/", "/health", "/metrics"):
                 assert (await _raw(web, _get(host, path))).startswith(b"HTTP/1.1 403 "), (host, path)
         assert (await _raw(web, _get(f"localhost:{web.port}"))).startswith(b"HTTP/1.1 200 ")
