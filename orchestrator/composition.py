@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from contract.errors import ConfigurationError
 from contract.messages import TelemetrySetup
@@ -25,6 +25,7 @@ from telemetry.configuration import SECRET_VARIABLES, telemetry_setup
 if TYPE_CHECKING:
     from archive.filesystem import FileSystem
     from orchestrator.local_model import LocalModelServer
+    from orchestrator.otel_observer import OtelObserver
     from orchestrator.pricing import Price
     from orchestrator.processes.communicator import ProducerChannels
     from orchestrator.run import Run
@@ -106,7 +107,10 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         from orchestrator.store import Store, folder_name
         from orchestrator.supervisor import Supervisor
 
-        observer = stack.enter_context(_observed(telemetry, settings))
+        observer = RunObserver()
+        if telemetry is not None:
+            setup = telemetry
+            observer = stack.enter_context(observed(lambda: _otel_observer(setup, settings)))
         communicator = seams.communicator or producer_channels()
         stack.callback(communicator.close_all)
         local = _LocalModel(stack, progress)
@@ -134,17 +138,23 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         yield run
 
 
+class _Closable(Protocol):
+    """An observer that delivers what it has when it is closed."""
+
+    def close(self, error: BaseException | None) -> None:
+        """Its end, and what brought it."""
+        ...
+
+
+Observer = TypeVar("Observer", bound=_Closable)
+
+
 @contextmanager
-def _observed(telemetry: TelemetrySetup | None, settings: Settings) -> Iterator[RunObserver]:
-    """The run's observer; what is left inside is told to it, and its spans are delivered."""
-    if telemetry is None:
-        yield RunObserver()
-        return
+def observed(make: Callable[[], Observer]) -> Iterator[Observer]:
+    """An observer; what is left inside is told to it, and its spans are delivered. Raises `ConfigurationError`."""
     try:
         with without_variables(hidden_variables()):
-            from orchestrator.otel_observer import OtelObserver  # a quarter of a second, only where it is wanted
-
-        observer = OtelObserver(telemetry, settings)
+            observer = make()
     except Exception as error:
         # The SDK reads dozens of variables, each in its own way; their values may hold keys.
         raise ConfigurationError(
@@ -156,6 +166,12 @@ def _observed(telemetry: TelemetrySetup | None, settings: Settings) -> Iterator[
         observer.close(error)
         raise
     observer.close(None)
+
+
+def _otel_observer(telemetry: TelemetrySetup, settings: Settings) -> OtelObserver:
+    from orchestrator.otel_observer import OtelObserver  # a quarter of a second, only where it is wanted
+
+    return OtelObserver(telemetry, settings)
 
 
 def hidden_variables() -> frozenset[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import select
 import signal
 import socket
 import sys
@@ -14,6 +13,7 @@ import time
 from typing import Any
 
 from contract.errors import ChannelError
+from contract.lifeline import end_with_parent
 from contract.messages import LogLine, Ready
 from contract.service import Serve
 from telemetry.logs import CallbackHandler, set_up_logging
@@ -22,8 +22,6 @@ from webserver.server import WebServer
 from webserver.service_link import ServiceLink
 from webserver.tracing import WebTrace
 
-_ORPHAN_GRACE_S = 1.0
-"""Seconds that an orphaned web server may take to end by itself before it is ended hard."""
 _END_S = 2.0
 """Seconds that the end may take in all; a thread that reads a large folder would hold it up."""
 _QUIET_LOGGERS = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets")
@@ -40,7 +38,7 @@ def run(channel: socket.socket, listener: socket.socket) -> None:
     # The service hears Ctrl-C and decides; the terminal sends it to the whole process group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    threading.Thread(target=_end_with_service, args=(channel.fileno(),), daemon=True).start()
+    end_with_parent(channel.fileno())
     try:
         asyncio.run(_live(channel, listener, started))
     except ChannelError as error:
@@ -115,17 +113,3 @@ def _end_hard_after(seconds: float) -> None:
     timer = threading.Timer(seconds, os._exit, (0,))
     timer.daemon = True
     timer.start()
-
-
-def _end_with_service(fd: int) -> None:
-    """End this process when the service is gone even if the event loop no longer turns.
-
-    Runs in a thread of its own. It waits for the hang-up of the channel without reading from it.
-    """
-    watch = select.poll()
-    watch.register(fd, getattr(select, "POLLRDHUP", 0))
-    while True:
-        for _, event in watch.poll():
-            if event & (select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)):
-                time.sleep(_ORPHAN_GRACE_S)
-                os._exit(1)

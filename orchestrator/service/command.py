@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
-from contract.errors import ConfigurationError, ExitCode
-from contract.messages import Secret
+from contract.errors import ExitCode
+from contract.messages import Secret, TelemetrySetup
 from contract.service import Serve, decode_from_child
 from contract.text import printable
-from orchestrator.composition import OUTPUT_ROOT, TOPIC_PROCESS, WEB_SERVER, hidden_variables
+from orchestrator.composition import OUTPUT_ROOT, TOPIC_PROCESS, WEB_SERVER, hidden_variables, observed
 from orchestrator.processes.communicator import SocketCommunicator
 from orchestrator.processes.programs import ProgramProcessManager
 from orchestrator.reporting.base import SafeFormatter
@@ -26,10 +26,13 @@ from orchestrator.service.requests import TopicRequests
 from orchestrator.service.service import Service
 from orchestrator.service.token import read_or_make_token, token_path
 from orchestrator.service.web_server import ServiceChannels
-from orchestrator.settings import Settings, build_service_settings, build_settings
+from orchestrator.settings import build_service_settings, build_settings
 from orchestrator.signals import forwarded_signals
 from telemetry.configuration import telemetry_setup
 from telemetry.logs import ErrorStreamHandler, let_go, set_up_logging
+
+if TYPE_CHECKING:
+    from orchestrator.service.otel_observer import OtelServiceObserver
 
 log = logging.getLogger("orchestrator")
 
@@ -56,7 +59,10 @@ def run_service(given: Mapping[str, Any], service: Mapping[str, Any], environmen
         port = int(listener.getsockname()[1])
         address = url(wanted.host, port)
         token = _token(wanted.host, address, environment)
-        observer = stack.enter_context(_observed(defaults, environment))
+        observer, telemetry = ServiceObserver(), telemetry_setup(defaults.trace_endpoint, environment)
+        if telemetry is not None:
+            setup = telemetry
+            observer = stack.enter_context(observed(lambda: _otel_observer(setup)))
         channels: ServiceChannels = SocketCommunicator(decode_from_child)
         stack.callback(channels.close_all)
         hidden = hidden_variables()
@@ -106,26 +112,10 @@ def _token(host: str, address: str, environment: Mapping[str, str]) -> Secret | 
     return token.secret
 
 
-@contextmanager
-def _observed(defaults: Settings, environment: Mapping[str, str]) -> Iterator[ServiceObserver]:
-    setup = telemetry_setup(defaults.trace_endpoint, environment)
-    if setup is None:
-        yield ServiceObserver()
-        return
-    try:
-        from orchestrator.service.otel_observer import OtelServiceObserver  # a quarter of a second, only where wanted
+def _otel_observer(telemetry: TelemetrySetup) -> OtelServiceObserver:
+    from orchestrator.service.otel_observer import OtelServiceObserver  # a quarter of a second, only where wanted
 
-        observer = OtelServiceObserver(setup)
-    except Exception as error:
-        raise ConfigurationError(
-            f"an OTEL_* variable has a value that OpenTelemetry cannot use ({type(error).__name__}): mend or unset it"
-        ) from error
-    try:
-        yield observer
-    except BaseException as error:
-        observer.close(error)
-        raise
-    observer.close(None)
+    return OtelServiceObserver(telemetry)
 
 
 def _log_to_stderr(level: str) -> None:

@@ -721,7 +721,7 @@ _PROCESSES = (
             import time
             import producer.main as main
 
-            main._end_with_orchestrator = lambda fd: None
+            main.end_with_parent = lambda fd: None
 
             @instead_of(main, "run")
             def run(original, connection):

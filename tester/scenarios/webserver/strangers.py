@@ -18,6 +18,7 @@ _TOO_LARGE = {"topic": "x" * 70_000}
 _REFUSED: tuple[tuple[str, str, str, dict[str, Any], int], ...] = (
     ("a foreign name that resolves to us", "GET", TOPICS, {"headers": {"host": "evil.example"}}, 403),
     ("a foreign name that starts", "POST", TOPICS, {"body": _START, "headers": {"host": "evil.example"}}, 403),
+    ("a page of another port", "POST", TOPICS, {"body": _START, "headers": {"origin": "http://localhost:1"}}, 403),
     ("a page of another site", "POST", TOPICS, {"body": _START, "headers": {"origin": _EVIL}}, 403),
     ("a sandboxed page", "POST", TOPICS, {"body": _START, "headers": {"origin": "null"}}, 403),
     ("a cross-site request", "POST", TOPICS, {"body": _START, "headers": {"sec-fetch-site": "cross-site"}}, 403),
