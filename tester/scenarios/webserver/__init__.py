@@ -6,7 +6,6 @@ from functools import partial
 
 from tester.checks import check
 from tester.scenario import LEFT_S, Context
-from tester.scenarios.webserver import crashes, working
 
 
 class Webserver:
@@ -17,6 +16,11 @@ class Webserver:
 
     def run(self, context: Context) -> None:
         """Play it."""
+        from tester.scenarios.webserver import (
+            crashes,
+            working,
+        )  # its HTTP client takes as long to import as all the rest
+
         context.together(partial(working.play, context), partial(crashes.play, context))
         left = context.left(LEFT_S)
         check(not left, f"processes were left behind: {left}")
