@@ -1118,13 +1118,13 @@ _WEB_MODE = (
         message=r"^a pause: not within",
         timeout_s=15.0,
         orchestrator="""
-            from contract.service import TopicView
-            from orchestrator.service.service import Service
+            from contract.service import Relay, TopicView
+            from orchestrator.processes.communicator import SocketCommunicator
 
-            @instead_of(Service, "_tell_web")
-            def tell_web(original, self, id, content):
-                if not isinstance(content, TopicView):
-                    original(self, id, content)
+            @instead_of(SocketCommunicator, "send")
+            def send(original, self, channel, message):
+                if not (isinstance(message, Relay) and isinstance(message.content, TopicView)):
+                    original(self, channel, message)
         """,
     ),
     Mutation(
@@ -1282,7 +1282,7 @@ _WEB_MODE = (
         name="other-sites-may-call",
         breaks="pages of other sites may start topics",
         scenario=STRANGERS,
-        message=r"^a page of another site: 403 was expected",
+        message=r"^a page of another port: 403 was expected",
         web_server="""
             import webserver.security
 

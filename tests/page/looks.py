@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page
 ARTEFACTS = Path(__file__).parents[2] / "artefacts" / "page"
 """Where the tests leave their pictures; not part of the repository."""
 
-_AXE_OPTIONS = {"resultTypes": ["violations"]}
+_AXE_OPTIONS = {"resultTypes": ["violations"], "preload": False}
 
 
 class Look(NamedTuple):
@@ -40,18 +40,19 @@ def press(target: Locator, look: Look) -> None:
         target.click()
 
 
-def examine(page: Page, look: Look, state: str) -> None:
+def examine(page: Page, look: Look, state: str, part: str = "html") -> None:
     """What must hold in each state: axe-core finds nothing, nothing sticks out sideways. A picture is kept.
 
     Args:
         page: The page in this state.
         look: How it was opened.
         state: For the picture's name.
+        part: A selector; axe-core looks at nothing else. For a state that differs in this part only.
     """
     picture(page, f"{look.name}-{state}")
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
-    results = AxeResults(page.evaluate("(options) => axe.run(options)", _AXE_OPTIONS))
+    results = AxeResults(page.evaluate("([part, options]) => axe.run(part, options)", [part, _AXE_OPTIONS]))
     assert results.violations_count == 0, f"{state}: {results.generate_report()}"
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= look.width, f"{state}: the page is {width} pixels wide, the window {look.width}"

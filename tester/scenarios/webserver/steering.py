@@ -125,6 +125,7 @@ class Steering:
         view = view_of(live)
         check_equal("how it ended", (view.state, view.stop_reason), ("finished", "max_cost"))
         check((view.cost_usd or 0.0) <= budget, f"{view.cost_usd} US dollars were spent of {budget}")
+        await live.until("its last event", lambda: live.events[-1].kind == "ended", self._timeout_s)
         told = {event.kind for event in live.events}
         check(told >= {"started", "changed", "paused", "resumed", "ended"}, f"the event log tells of {told} only")
         live.check_whole()
