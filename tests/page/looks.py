@@ -59,6 +59,7 @@ def examine(page: Page, look: Look, state: str, part: str = "html") -> None:
 
 
 def picture(page: Page, name: str) -> None:
-    """Keep a picture of the whole page."""
+    """Keep a picture of the whole page; of the window where a dialog is over it."""
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+    page.evaluate("scrollTo(0, 0)")  # what sticks to the window's edge would stand in the middle of the picture
+    page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=page.get_by_role("dialog").count() == 0)

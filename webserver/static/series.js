@@ -47,10 +47,11 @@ export class Series {
       [this.at, this.unique, this.rate].forEach((values) => values.pop());
   }
 
-  /** @param {number} at @param {number} unique @param {number} rate new items a minute @param {number | null} began when its run began */
-  push(at, unique, rate, began) {
+  /** @param {number} at @param {number} unique @param {number | null} began when its run began */
+  push(at, unique, began) {
     const last = this.at.at(-1);
     if (last !== undefined && at < last) return;
+    const rate = this.#rate(at, unique);
     if (last !== undefined && at - last < this.width_s && this.unique.at(-1) !== null) {
       this.unique[this.unique.length - 1] = unique;
       this.rate[this.rate.length - 1] = rate;
@@ -59,6 +60,16 @@ export class Series {
     if (last === undefined || (began !== null && last < began)) this.#begin(Math.min(began ?? at, at), unique);
     this.#point(at, unique, rate);
     if (this.at.length > 2 * this.#points) this.#thin();
+  }
+
+  /** New items a minute, a mean as in the history, within one run. @param {number} at @param {number} unique */
+  #rate(at, unique) {
+    let from = this.at.length - 1;
+    while (from > 0 && this.unique[from - 1] !== null && this.at[from] > at - RATE_WINDOW_S) from -= 1;
+    const before = this.unique[from];
+    const took_s = at - this.at[from];
+    if (before === undefined || before === null) return 0;
+    return took_s < 1 ? (this.rate[from] ?? 0) : ((unique - before) / took_s) * 60;
   }
 
   /** A run begins: a gap to the one before. @param {number} at @param {number} unique */

@@ -32,7 +32,7 @@ export class Sparks {
 
   /** @param {any} summary of a topic that runs */
   record(summary) {
-    this.#series.get(summary.id)?.push(summary.at, summary.unique, summary.items_per_minute, summary.started_at);
+    this.#series.get(summary.id)?.push(summary.at, summary.unique, summary.started_at);
   }
 
   async #load() {

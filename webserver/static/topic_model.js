@@ -166,7 +166,7 @@ export class TopicModel extends EventTarget {
   /** @param {any} view */
   #record(view) {
     if (view.state === "running" || view.state === "stopping")
-      this.series.push(view.at, view.unique, view.items_per_minute, view.started_at);
+      this.series.push(view.at, view.unique, view.started_at);
   }
 
   #changed() {

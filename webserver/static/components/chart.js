@@ -233,7 +233,7 @@ class TopicChart extends HTMLElement {
           size: 46,
           grid: { show: false },
           values: (/** @type {any} */ _plot, /** @type {number[]} */ splits) =>
-            splits.map((value) => format.compact(value)),
+            splits.map((value) => (Number.isInteger(value) ? format.compact(value) : "")),
         },
       ],
       series: [

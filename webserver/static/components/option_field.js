@@ -26,6 +26,8 @@ const LABELS = {
   provider_options: "Provider options",
   prices: "Prices",
   fresh: "Start anew",
+  output: "Folder",
+  trace_endpoint: "Trace collector",
 };
 /** @type {Record<string, string>} */
 const EMPTY = {

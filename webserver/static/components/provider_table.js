@@ -18,7 +18,7 @@ export function providerTable(view, page, live) {
     <table class="table providers" role="table">
       <thead role="rowgroup">
         <tr role="row">
-          ${column("Provider")}${column(live ? "Weight" : "Weight")}${column("In flight", "number")}${column("Calls")}${column("New items")}
+          ${column("Provider")}${column("Weight")}${column("In flight", "number")}${column("Calls")}${column("New items")}
           ${column("Tokens", "number")}${column("Cost", "number")}${column("Time of a call")}
         </tr>
       </thead>
@@ -30,7 +30,7 @@ export function providerTable(view, page, live) {
                 <bdi>${provider.name}</bdi>${condition(provider, live)}
               </th>
               <td role="cell" class="provider-weight">
-                ${label("Weight")}${live && !provider.disabled ? weightField(provider, index, view, page, weights) : String(provider.weight)}
+                ${label("Weight")}${live && !provider.disabled ? weightField(provider, index, view, page, weights) : shareOf(provider, providers)}
               </td>
               <td role="cell" class="number">${label("In flight")}${format.count(provider.in_flight)}</td>
               <td role="cell" class="provider-calls">${label("Calls")}${calls(provider)}</td>
@@ -48,6 +48,12 @@ export function providerTable(view, page, live) {
       </tbody>
     </table>
   </div>`;
+}
+
+/** What part of the requests it was to get: of an ended run there is no more, for its folder holds no weights. @param {any} provider @param {any[]} providers */
+function shareOf({ weight }, providers) {
+  const all = providers.reduce((sum, other) => sum + other.weight, 0);
+  return html`<span class="quiet">${format.percent(all ? weight / all : null)} of requests</span>`;
 }
 
 /** A cell's heading where the page is too narrow for columns. @param {string} words */

@@ -91,7 +91,8 @@ function note(view, live) {
   if (live)
     return `${view.state === "paused" ? "No new requests are made" : format.plural(view.producers_alive, "producer")} · ${format.count(view.open_orders)} open responses`;
   const when = view.ended_at ?? view.started_at;
-  return html`${visible(view.explanation)}${when ? html`${view.explanation ? " · " : ""}<span title=${format.dateTime(when)}>${format.ago(when)}</span>` : nothing}`;
+  const why = view.error ? "" : visible(view.explanation); // an error stands below, in full
+  return html`${why}${when ? html`${why ? " · " : ""}<span title=${format.dateTime(when)}>${format.ago(when)}</span>` : nothing}`;
 }
 
 /** @param {import("../topic_model.js").TopicModel} model */
