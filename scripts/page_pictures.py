@@ -1,4 +1,4 @@
-"""Take the README's pictures of the page: `.venv/bin/python scripts/page_pictures.py` writes docs/page*.png and docs/topics.png.
+"""Take the pictures of the page: `.venv/bin/python scripts/page_pictures.py` writes docs/page*.png and docs/topics.png.
 
 Starts a service of its own on the simulated model's real closed lists, in a temporary folder, and waits until there is
 something to see (about two minutes). Needs Chromium, as the page's tests do.
@@ -24,7 +24,7 @@ from playwright.sync_api import APIRequestContext, Browser, Page, expect, sync_p
 _DOCS = Path(__file__).parents[1] / "docs"
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _TOPICS = "/api/v1/topics"
-_PAGE = {"width": 1280, "height": 1180}
+_PAGE = {"width": 1280, "height": 1130}
 _OVERVIEW = {"width": 1280, "height": 720}
 _PHONE = {"width": 390, "height": 844}
 _WAIT_MS = 60_000
@@ -41,8 +41,7 @@ def _service(folder: str) -> Iterator[str]:
     words = [str(program), "--port", "0", "--provider", "test:small,test:large:2", "--log-level", "error"]
     process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
+        said = process.stdout.readline() if process.stdout else ""
         found = re.search(r"http://\S+", said)
         if found is None:
             raise SystemExit(f"the service did not start: {said}")
@@ -53,9 +52,10 @@ def _service(folder: str) -> Iterator[str]:
 
 
 def _start(requests: APIRequestContext, topic: str, options: dict[str, Any]) -> str:
-    answer = requests.post(_TOPICS, data={"topic": topic, "options": {"prices": _PRICES, **options}})
-    assert answer.ok, answer.text()
-    return str(answer.json()["id"])
+    answer = requests.post(_TOPICS, data={"topic": topic, "options": {"prices": _PRICES, **options}}).json()
+    if "id" not in answer:
+        raise SystemExit(f"{topic}: {answer['error']}")
+    return str(answer["id"])
 
 
 def _wait(requests: APIRequestContext, topic_id: str, *, unique: int = 0, state: str = "") -> None:
@@ -78,12 +78,12 @@ def _fill(requests: APIRequestContext) -> str:
     looked_at = _start(
         requests,
         "Programming languages",
-        {"provider_options": [*_HABITS, *_STUMBLES], "producers": 4, "concurrency": 3, "max_cost_usd": 0.5},
+        {"provider_options": [*_HABITS, *_STUMBLES], "producers": 4, "concurrency": 2, "max_cost_usd": 0.25},
     )
     _wait(requests, countries, unique=120)
     requests.post(f"{_TOPICS}/{countries}/pause", data={})
     _start(requests, "Airports", {"provider_options": _HABITS, "producers": 6, "concurrency": 2})
-    _wait(requests, looked_at, unique=330)
+    _wait(requests, looked_at, unique=400)
     return looked_at
 
 
