@@ -248,7 +248,8 @@ class Change(msgspec.Struct, frozen=True, tag="change", omit_defaults=True):
         producers: 1 to 256. Those that are too many finish their open responses.
         concurrency: Requests in flight for each producer.
         request_size: Items asked for in a request.
-        max_cost_usd: Never spend more than this in this run, what is spent already included.
+        max_cost_usd: Never spend more than this in this run, what is spent already included. Responses that are open
+            when it is set cannot be taken back: they may go beyond.
         max_time_s: End after this running time, that so far included.
         weights: Provider name to weight, 0 or more, at least one above 0; those not named stay.
     """

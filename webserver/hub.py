@@ -178,9 +178,10 @@ class Hub:
     def news(self, id: str, news: News) -> None:  # noqa: A002 - the message's word
         """See `Listener`."""
         recent = self._recent.setdefault(id, Recent())
+        news = recent.without_known(news)
         gap = recent.add(news)
         watched = self._watched.get(id)
-        if watched is not None:
+        if watched is not None and (news.items or news.events):
             message = _news_message(id, news, gap)
             for client in watched.clients:
                 self._put_news(client, message)

@@ -29,6 +29,15 @@ class Recent:
         """Number of the newest event; 0 for none."""
         return self._events[-1].seq if self._events else 0
 
+    def without_known(self, news: News) -> News:
+        """What of it is not here yet: a folder may have been read before the service told of what stands there."""
+        known_items = {(item.id, item.text) for item in self._items}
+        known_events = {(event.seq, event.at) for event in self._events}
+        return News(
+            tuple(item for item in news.items if (item.id, item.text) not in known_items),
+            tuple(event for event in news.events if (event.seq, event.at) not in known_events),
+        )
+
     def add(self, news: News) -> bool:
         """Take in what has just come; returns whether something is missing between it and what was there."""
         if news.items and news.items[0].id <= self.last_item:  # a run that was started anew counts from 1 again

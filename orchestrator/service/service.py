@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from contract.errors import OrchestratorError, ProducerStartError
+from contract.errors import ExitCode, OrchestratorError, ProducerStartError
 from contract.messages import LogLine, Ready, Shutdown, encode
 from contract.service import (
     Answer,
@@ -308,7 +308,8 @@ class Service:
 
     def _bury_topic(self, topic: LiveTopic) -> None:
         exit_code = topic.handle.exit_code()
-        self._observer.topic_exited(topic.id, topic.handle.pid, exit_code, expected=topic.done or exit_code == 0)
+        in_order = exit_code is not None and exit_code >= 0 and exit_code != ExitCode.INTERNAL
+        self._observer.topic_exited(topic.id, topic.handle.pid, exit_code, expected=topic.done or in_order)
         del self._live[topic.id]
         del self._by_channel[topic.channel]
         why = (topic.closed.error if topic.closed is not None else "") or describe_exit(exit_code)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.service import News
+from contract.service import FoundItem, News, TopicEvent
 from tests.webserver.serving import event, item
 from webserver.recent import KEPT, Recent
 
@@ -78,3 +78,14 @@ def test_memory_is_enough_only_where_nothing_is_missing() -> None:
     assert not recent.covers(21, 20)
     recent.add(_news(*range(21, 21 + KEPT)))
     assert recent.covers(0, 0)
+
+
+def test_what_is_known_already_is_not_news() -> None:
+    """What was read from the folder before the service told of it is told once; a run started anew is all news."""
+    recent = Recent()
+    old, new = FoundItem(1, "Seine", "", "p", 7.0), FoundItem(2, "Loire", "", "p", 8.5)
+    began = TopicEvent(1, 5.5, "info", "started", "run 1 begins")
+    recent.merge([old], [began])
+    assert recent.without_known(News((FoundItem(1, "Seine", "", "p", 7.25), new), (began,))) == News((new,), ())
+    anew = News((FoundItem(1, "Rhône", "", "p", 9.0),), (TopicEvent(1, 9.0, "info", "started", "run 1 begins"),))
+    assert recent.without_known(anew) == anew
