@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.page.browsing import Browsing, banner_seen
 from tests.page.conftest import MakeApi
@@ -8,8 +8,8 @@ from tests.page.topic_page import TopicPage
 from tests.page.web_service import Api, WebService
 
 _BROKEN = r"net::ERR_|WebSocket connection|status of 5\d\d"
-_FEW = {"producers": 1, "concurrency": 1}
-"""Some twenty items a second: so few that all of them are shown."""
+_FEW = {"producers": 1, "concurrency": 1, "request_size": 10, "provider_options": ["test.tokens_per_second=12"]}
+"""Some three items a second: what came while the connection was lost is still among the newest 40 at the end."""
 
 
 def expect_nothing_lost(topic: TopicPage, api: Api, topic_id: str) -> None:
@@ -42,10 +42,45 @@ def test_a_killed_web_server_is_replaced_and_the_page_heals(
     expect(page.get_by_test_id("connection-banner")).to_be_hidden()
     expect(page.locator(".live")).to_have_text("Live")
     topic.expect_growth()
-    topic.answer_stop("finish")
+    topic.answer_stop("now")
     topic.expect_state("Interrupted")
     expect_nothing_lost(topic, api, topic_id)
     assert page.evaluate("window.loadedOnce")
+
+
+def test_what_was_missed_comes_first(browsing: Browsing, service: WebService, api: Api) -> None:
+    """While its connection is cut a page misses items; back again, it shows them all, once and in their order."""
+    open_again = True
+    connections: list[WebSocketRoute] = []
+
+    def connected(route: WebSocketRoute) -> None:
+        if open_again:
+            route.connect_to_server()
+            connections.append(route)
+        else:
+            route.close()
+
+    page = browsing.open(service.address)
+    page.route_web_socket("**/api/v1/live", connected)
+    cut, other = TopicPage(page), TopicPage(browsing.open(service.address))
+    topic_id = api.start("Missed", **_FEW)
+    cut.open(topic_id)
+    cut.expect_growth()
+    open_again = False
+    connections[-1].close()
+    expect(page.get_by_test_id("connection-banner")).to_be_visible()
+    then = cut.unique_items()
+    other.open(topic_id)
+    for _ in range(3):
+        other.expect_growth()
+    assert cut.unique_items() == then
+    open_again = True
+    page.get_by_test_id("retry-now").click()
+    expect(page.get_by_test_id("connection-banner")).to_be_hidden()
+    expect(cut.unique).not_to_have_attribute("data-value", str(then))
+    other.answer_stop("now")
+    cut.expect_state("Interrupted")
+    expect_nothing_lost(cut, api, topic_id)
 
 
 def test_a_restarted_service_is_found_again(browsing: Browsing, own_service: WebService, make_api: MakeApi) -> None:
@@ -68,7 +103,7 @@ def test_a_restarted_service_is_found_again(browsing: Browsing, own_service: Web
     page.get_by_test_id("continue").click()
     topic.expect_state("Running")
     expect(topic.unique).not_to_have_attribute("data-value", str(then))
-    topic.answer_stop("finish")
+    topic.answer_stop("now")
     topic.expect_state("Interrupted")
     expect_nothing_lost(topic, make_api(own_service), topic_id)
     assert page.evaluate("window.loadedOnce")
