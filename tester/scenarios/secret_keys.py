@@ -34,7 +34,7 @@ class SecretKeys:
 
     def _right(self, context: Context) -> None:
         place = context.place("right")
-        served = context.serve(names(300, context.seed), items_per_response=10, duration_s=0.5, valid_keys=[_KEY])
+        served = context.serve(names(300, context.seed), items_per_response=10, duration_s=3.0, valid_keys=[_KEY])
         command = context.start(
             *("--topic", TOPIC, "--producers", "3", "--iterations", "2", *_PROVIDERS, "--log-level", "trace"),
             place=place,
