@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set up everything that the tests need and run them all. Arguments go to pytest.
+# Set up everything that the tests need and run them all. Arguments go to pytest (`-n 0`: one test after the other).
 # The page's tests drive Chromium (or what the variable CHROMIUM names): on Debian, as root, it is installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -26,4 +26,5 @@ if ! browser_is_there; then
     say "Chromium is not installed: the tests of the page are left out; on Debian: sudo apt-get install ${packages[*]}"
   fi
 fi
-exec .venv/bin/python -m pytest "$@"
+# Most tests wait for processes: one worker more than there are processors. A worker that is done takes tests from others.
+exec .venv/bin/python -m pytest -n "$(($(nproc) + 1))" --dist worksteal "$@"

@@ -227,9 +227,9 @@ def _post(context: Context, spans: list[Span]) -> None:
 
 
 @pytest.fixture
-def folders_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What a tester keeps that is played within the test goes to the test's own folder."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def folders_here(monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
+    """What a tester keeps that is played within the test goes to a folder of the test's own."""
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
 
 
 @pytest.fixture

@@ -61,6 +61,7 @@ class TopicPage:
     def arrive(self, topic_id: str) -> None:
         """The page goes to a topic by itself."""
         self.page.wait_for_url(f"**/topics/{topic_id}")
+        expect(self.page.locator("item-list")).to_be_attached()  # the address changes before what is shown
         expect(self.state).to_be_visible()
 
     def unique_items(self) -> int:
