@@ -223,8 +223,6 @@ def open_pages(repeats: int) -> Table:
         with live_clients(service, topics, PAGES) as clients:
             window, seen = asyncio.run(_with_real_pages(service, topics, _REAL_PAGES))
             _add_use(table, f"{PAGES} light clients, {_REAL_PAGES} real pages", [window], [clients.leave()], *seen)
-        window, seen = asyncio.run(_with_real_pages(service, topics, PAGES))
-        _add_use(table, f"{PAGES} real pages", [window], [], *seen)
     return table
 
 
