@@ -18,8 +18,8 @@ from archive.item_index import ItemIndex, Sort
 from archive.spool import open_spool
 from archive.topic_view import topic_view
 from benchmarks.report import Figure, Table
+from contract.identity import Identity
 from contract.messages import Item
-from orchestrator.dedup.identity import Identity
 from orchestrator.store import IncomingBatch, Store
 
 _ITEMS = 1_000_000

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from archive.filesystem import RealFileSystem
 from benchmarks.report import Figure, Table
+from contract.identity import Identity
 from contract.messages import Item
-from orchestrator.dedup.identity import Identity
 from orchestrator.store import IncomingBatch, Store
 
 _STEPS = (1_000_000, 10_000_000)

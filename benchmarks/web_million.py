@@ -21,8 +21,8 @@ from archive.filesystem import RealFileSystem
 from benchmarks.report import Figure, Table
 from benchmarks.web_browser import SEARCH_SHOWN, WATCH_FRAMES, browser, opened
 from benchmarks.web_service import WebService, add_machine, web_service
+from contract.identity import Identity
 from contract.messages import Item
-from orchestrator.dedup.identity import Identity
 from orchestrator.store import IncomingBatch, Store
 
 ITEMS = 1_000_000

@@ -1,6 +1,6 @@
 """Messages between the orchestrator and its producers, and their one encoding (MessagePack through msgspec).
 
-Orchestrator to producer: `Configure` (first, once), `Order`, `Cancel`, `Shutdown`.
+Orchestrator to producer: `Configure` (first, once), `Order`, `KnownKeys`, `Cancel`, `Shutdown`.
 Producer to orchestrator: `Ready`, `ItemBatch`, `OrderDone`, `OrderFailed`, `LogLine`.
 
 An order ends with exactly one `OrderDone` or `OrderFailed`; its batches come before that. Times named `*_at` are
@@ -15,6 +15,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from contract.errors import ChannelError, ErrorKind
+from contract.identity import Identity
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Upper bound of one encoded message. A longer one is an error of the sender, never a reason to allocate."""
@@ -80,13 +81,44 @@ class TelemetrySetup(msgspec.Struct, frozen=True):
 
 
 class Configure(msgspec.Struct, frozen=True, tag="configure", omit_defaults=True):
-    """First message to a producer: who it is, which providers it may be asked to use, where its spans go."""
+    """First message to a producer: who it is, which providers it may be asked to use, where its spans go.
+
+    Attributes:
+        producer: Its index, from 0.
+        providers: What its orders may name.
+        log_level: As on the command line.
+        generation: How often this producer's process was replaced.
+        telemetry: None: no spans.
+        identity: What counts as the same item, for advice about repeats.
+    """
 
     producer: int
     providers: tuple[ProviderSetup, ...]
     log_level: str = "info"
     generation: int = 0
     telemetry: TelemetrySetup | None = None
+    identity: Identity = Identity.NORMALIZED
+
+
+class Scope(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The part of a topic that an order asks about; without anything: all of it.
+
+    Attributes:
+        facet: A sub-topic, in words. It came from a model: untrusted, one line.
+        besides: Sub-topics that are asked elsewhere: only what belongs to none of them is wanted (a catch-all).
+        prefix: The letters that names begin with.
+        language: English name of a language whose speakers' view is wanted; names are written as in the topic.
+    """
+
+    facet: str = ""
+    besides: tuple[str, ...] = ()
+    prefix: str = ""
+    language: str = ""
+
+
+Mode = Literal["explore", "audit", "plan", "validate"]
+"""What an answer is for: `explore` looks for new items; `audit` asks afresh, and is never cut short, for the estimates;
+`plan` lists sub-topics instead of items; `validate` names those of `Order.candidates` that do not belong."""
 
 
 class Order(msgspec.Struct, frozen=True, tag="order", omit_defaults=True):
@@ -99,9 +131,11 @@ class Order(msgspec.Struct, frozen=True, tag="order", omit_defaults=True):
         topic: The user's topic, as typed.
         size: How many items to ask for.
         max_output_tokens: Hard limit of the answer's length.
-        mode: `explore` names what is known in the prompt; `audit` asks afresh.
-        directive: Extra direction for the prompt (a facet, a letter), or empty.
+        mode: See `Mode`.
+        scope: The part of the topic that is asked about.
         avoid: Items the model is asked not to repeat.
+        candidates: Items to be judged, where the mode is `validate`.
+        patience: End an exploring answer once so many items in a row were known; 0: read it to its end.
         seed: Makes the call repeatable where the provider supports it.
         carrier: Trace context (W3C), empty when tracing is off.
     """
@@ -112,11 +146,23 @@ class Order(msgspec.Struct, frozen=True, tag="order", omit_defaults=True):
     topic: str
     size: int
     max_output_tokens: int
-    mode: Literal["explore", "audit"] = "explore"
-    directive: str = ""
+    mode: Mode = "explore"
+    scope: Scope = Scope()
     avoid: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    patience: int = 0
     seed: int | None = None
     carrier: dict[str, str] = {}
+
+
+KNOWN_KEY_BYTES = 8
+"""Of each known item's key so many bytes travel: enough for advice, half of what the store decides by."""
+
+
+class KnownKeys(msgspec.Struct, frozen=True, tag="known"):
+    """Items that are known since the last such message: the first `KNOWN_KEY_BYTES` of each one's key, joined."""
+
+    keys: bytes
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
@@ -193,7 +239,11 @@ class ItemBatch(msgspec.Struct, frozen=True, tag="items", omit_defaults=True):
 
 
 class OrderDone(msgspec.Struct, frozen=True, tag="done", omit_defaults=True):
-    """The call succeeded: the stream came to its end with a finish reason."""
+    """The call succeeded: the stream came to its end with a finish reason.
+
+    `finish_reason` is the vendor's, or ours where we ended the stream: `looping` (the model repeated itself) or
+    `repeating` (see `Order.patience`). `usage` is estimated then.
+    """
 
     order_id: int
     attempt: int
@@ -239,7 +289,7 @@ class LogLine(msgspec.Struct, frozen=True, tag="log", omit_defaults=True):
     span_id: str = ""
 
 
-ToProducer = Configure | Order | Cancel | Shutdown
+ToProducer = Configure | Order | KnownKeys | Cancel | Shutdown
 FromProducer = Ready | ItemBatch | OrderDone | OrderFailed | LogLine
 
 _encoder = msgspec.msgpack.Encoder()

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contract.errors import ConfigurationError, UsageError
-from orchestrator.dedup.identity import Identity
+from contract.identity import Identity
 from telemetry.configuration import trace_endpoint, without_secrets
 from telemetry.logs import LEVELS
 

@@ -65,6 +65,9 @@ async def _carry_out(order: Order, setup: ProviderSetup, provider: Provider, out
         topic=order.topic,
         size=order.size,
         avoid=order.avoid,
+        mode=order.mode,
+        scope=order.scope,
+        candidates=order.candidates,
     )
     progress = _Progress(call)
 

@@ -1,1 +1,1 @@
-"""What counts as the same item, and the filter that knows at once that an item is new."""
+"""The filter that knows at once that an item is new."""

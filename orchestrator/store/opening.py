@@ -12,8 +12,8 @@ import msgspec
 from archive.failures import DATABASE_NAME
 from archive.filesystem import FileSystem, LockHandle
 from contract.errors import ConfigurationError
+from contract.identity import Identity
 from orchestrator.dedup.filters import make_filter
-from orchestrator.dedup.identity import Identity
 from orchestrator.store.attributes_file import ATTRIBUTES_NAME, AttributesFile
 from orchestrator.store.key_index import KeyIndex
 from orchestrator.store.ledger import Ledger

@@ -26,7 +26,7 @@ from typing import BinaryIO
 import msgspec
 
 from archive.filesystem import FileSystem
-from orchestrator.dedup.identity import Identity, key_of
+from contract.identity import Identity, key_of
 from orchestrator.store.attributes_file import ATTRIBUTES_NAME, AttributesFile, blocks_of_lines, clean_line
 from orchestrator.store.key_index import KeyIndex
 

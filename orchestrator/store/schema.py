@@ -16,9 +16,9 @@ from archive.filesystem import FileSystem
 from archive.folder import canonical_topic
 from archive.format import APPLICATION_ID, SCHEMA_VERSION, check_database, read_meta
 from contract.errors import ConfigurationError
+from contract.identity import Identity
 from contract.text import without_surrogates
 from contract.version import __version__
-from orchestrator.dedup.identity import Identity
 
 _CACHE_KIB = 48 * 1024
 """SQLite's page cache: the only part of the store's memory that does not grow with the items."""

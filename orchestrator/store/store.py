@@ -16,8 +16,8 @@ import msgspec
 from archive.failures import storage_error, translated
 from archive.filesystem import FileSystem
 from contract.errors import ErrorKind, OrchestratorError, StorageError
+from contract.identity import Identity, key_of
 from contract.messages import Usage
-from orchestrator.dedup.identity import Identity, key_of
 from orchestrator.store.attributes_file import ATTRIBUTES_NAME, clean_line
 from orchestrator.store.manifest import write_manifest
 from orchestrator.store.opening import Opened, open_parts

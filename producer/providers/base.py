@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from contract import spans
-from contract.messages import Usage
+from contract.messages import Mode, Scope, Usage
 
 Attributes = dict[str, str | int | float | bool]
 """Attributes of a span by their names in `contract.spans`."""
@@ -25,6 +25,9 @@ class Call(msgspec.Struct, frozen=True):
         topic: The order's topic; only the simulated model reads it (a real one finds it in the prompt).
         size: Items asked for; as `topic`.
         avoid: The avoid-list; as `topic`.
+        mode: The order's; as `topic`.
+        scope: The order's; as `topic`.
+        candidates: The order's; as `topic`.
     """
 
     system: str
@@ -34,6 +37,9 @@ class Call(msgspec.Struct, frozen=True):
     topic: str = ""
     size: int = 0
     avoid: tuple[str, ...] = ()
+    mode: Mode = "explore"
+    scope: Scope = Scope()
+    candidates: tuple[str, ...] = ()
 
 
 class Target(msgspec.Struct, frozen=True):

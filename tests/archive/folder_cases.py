@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from archive.filesystem import RealFileSystem
-from orchestrator.dedup.identity import Identity
+from contract.identity import Identity
 from orchestrator.store.schema import open_database
 
 START = 1_790_000_000.0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from archive.filesystem import MemoryFileSystem
 from contract.errors import ErrorKind, ProducerStartError
+from contract.identity import Identity
 from contract.messages import (
     Cancel,
     Configure,
@@ -23,7 +24,6 @@ from contract.messages import (
     Usage,
 )
 from contract.service import Action, Stop
-from orchestrator.dedup.identity import Identity
 from orchestrator.events import RunEvent
 from orchestrator.observer import UNOBSERVED, RunObserver
 from orchestrator.pricing import FlatPrice, Price

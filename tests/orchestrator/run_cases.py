@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from archive.filesystem import MemoryFileSystem
 from contract.errors import ErrorKind
+from contract.identity import Identity
 from contract.messages import OrderDone, OrderFailed, ProviderSetup, Usage
-from orchestrator.dedup.identity import Identity
 from orchestrator.open_order import OpenOrder
 from orchestrator.pricing import FlatPrice
 from orchestrator.processes.communicator import MemoryCommunicator

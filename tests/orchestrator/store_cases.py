@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from archive.filesystem import FileSystem, RealFileSystem
+from contract.identity import Identity
 from contract.messages import Item, Refusal
-from orchestrator.dedup.identity import Identity
 from orchestrator.store import IncomingBatch, Ingested, Store
 
 TOPIC = "Paris attractions"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from archive.filesystem import FileSystem, MemoryFileSystem, RealFileSystem
 from contract.errors import StorageError
-from orchestrator.dedup.identity import Identity, key_of
+from contract.identity import Identity, key_of
 from orchestrator.store import key_index as key_index_module
 from tests.orchestrator.store_cases import batch, feed, issue, open_store, read_bytes, read_items, read_lines
 

@@ -9,6 +9,7 @@ import pytest
 
 from archive.filesystem import MemoryFileSystem
 from contract.errors import ConnectionFailed, ErrorKind, ProducerStartError
+from contract.identity import Identity
 from contract.messages import (
     Cancel,
     Configure,
@@ -22,7 +23,6 @@ from contract.messages import (
     Shutdown,
     Usage,
 )
-from orchestrator.dedup.identity import Identity
 from orchestrator.events import ItemFound, OrderEnded, ProducerDied, ProviderDisabled, RunEvent, StopReason
 from orchestrator.limits import DRY_RESPONSES
 from orchestrator.observer import UNOBSERVED, RunObserver

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ConfigurationError, UsageError
-from orchestrator.dedup.identity import Identity
+from contract.identity import Identity
 from orchestrator.settings import OPTIONS, Settings, build_settings, duration, positive_int, read_environment
 
 

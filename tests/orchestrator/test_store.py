@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from archive.filesystem import FileSystem, MemoryFileSystem, RealFileSystem
 from contract.errors import ConfigurationError, ErrorKind, FolderBusyError, ForeignDatabaseError, StorageError
+from contract.identity import Identity, key_of
 from contract.messages import Item, Refusal, Usage
-from orchestrator.dedup.identity import Identity, key_of
 from orchestrator.store import IncomingBatch, NewItem, ProviderTotals, Store
 from orchestrator.store import key_index as key_index_module
 from orchestrator.store import store as store_module

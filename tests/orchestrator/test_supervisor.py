@@ -37,7 +37,7 @@ def _obedient(endpoint: MemoryEndpoint) -> None:
         message = endpoint.receive()
         if isinstance(message, Configure):
             endpoint.send(Ready(1, 0.0))
-        elif isinstance(message, Order) and not message.directive:
+        elif isinstance(message, Order) and not message.patience:
             endpoint.send(OrderDone(message.id, message.attempt, None, "stop", 0, 0, 0.0, 0.0))
         elif isinstance(message, Cancel):
             endpoint.send(OrderFailed(message.order_id, 0, ErrorKind.CANCELLED, "cancelled", 0))
@@ -102,7 +102,7 @@ def test_cancel_reaches_the_producer_that_has_the_order() -> None:
     supervisor = _supervisor(_obedient, count=2)
     supervisor.start_all()
     _until(supervisor, lambda seen: len(seen) == 2)
-    supervisor.give(supervisor.producers[0], Order(1, 0, "test:x", "t", 1, 1, directive="wait"))
+    supervisor.give(supervisor.producers[0], Order(1, 0, "test:x", "t", 1, 1, patience=9))
     supervisor.cancel([1, 2])
     (said,) = _until(supervisor, lambda seen: len(seen) == 1)
     assert isinstance(said, Said)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.messages import Order
+from contract.messages import Order, Scope
 from producer.prompt import STYLES, build_prompt
 
 
@@ -15,8 +15,10 @@ def _order(**fields: object) -> Order:
 @pytest.mark.parametrize("style", STYLES)
 def test_topic_size_direction_and_list_are_in_the_prompt(style: str) -> None:
     """Whatever the style, the model is told what to list, how much, in which direction and what is known."""
-    _, prompt = build_prompt(_order(directive="Only museums.", avoid=("Louvre", "Orsay")), style)
-    for part in ("Paris attractions", "25", "Only museums.", "Louvre", "Orsay"):
+    _, prompt = build_prompt(
+        _order(scope=Scope("museums", ("parks",), "Mu", "French"), avoid=("Louvre", "Orsay")), style
+    )
+    for part in ("Paris attractions", "25", "museums", "parks", '"Mu"', "French", "Louvre", "Orsay"):
         assert part in prompt
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from contract.identity import KEY_BYTES, Identity, key_of, key_text
+from contract.identity.plurals import singular
 from contract.text import without_surrogates
-from orchestrator.dedup.identity import KEY_BYTES, Identity, key_of, key_text
-from orchestrator.dedup.plurals import singular
 
 TEXT = st.text(max_size=40) | st.text(
     alphabet="aAtTheEnN12 .,-*_`~'\"()[]+#:;!?&/\\<>•–é€ßİǆ♀①。、（）\u200d\ufe0f\u0301",  # noqa: RUF001

@@ -26,9 +26,9 @@ from enum import StrEnum
 
 import xxhash
 
+from contract.identity.letters import ASCII_TABLE, fold_letters
+from contract.identity.plurals import singular
 from contract.text import without_surrogates
-from orchestrator.dedup.letters import ASCII_TABLE, fold_letters
-from orchestrator.dedup.plurals import singular
 
 KEY_BYTES = 16
 """Length of a key. At 10^8 items, 64 bits would collide with probability 2.7e-4; 128 bits never do (FACTS.md)."""
