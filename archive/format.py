@@ -12,7 +12,8 @@ from contract.errors import ForeignDatabaseError
 APPLICATION_ID = 0x546F7049
 """`TopI` in the file's header."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 had no `scope` and `listed` of an order and no `parts`; it can be read as it is, and is brought up for writing."""
 
 _BUSY_TIMEOUT_MS = 5000
 

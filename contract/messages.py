@@ -116,6 +116,9 @@ class Scope(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str = ""
 
 
+WHOLE = Scope()
+"""All of the topic."""
+
 Mode = Literal["explore", "audit", "plan", "validate"]
 """What an answer is for: `explore` looks for new items; `audit` asks afresh, and is never cut short, for the estimates;
 `plan` lists sub-topics instead of items; `validate` names those of `Order.candidates` that do not belong."""
@@ -147,7 +150,7 @@ class Order(msgspec.Struct, frozen=True, tag="order", omit_defaults=True):
     size: int
     max_output_tokens: int
     mode: Mode = "explore"
-    scope: Scope = Scope()
+    scope: Scope = WHOLE
     avoid: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
     patience: int = 0

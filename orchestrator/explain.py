@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from orchestrator.events import StopReason
+from orchestrator.exploration import Explorer
 from orchestrator.limits import DRY_RESPONSES
 from orchestrator.routing import Router
 from orchestrator.settings import Settings
 
 
-def explain(reason: StopReason, settings: Settings, router: Router, failure: Exception | None) -> str:
+def explain(
+    reason: StopReason, settings: Settings, router: Router, explorer: Explorer, failure: Exception | None
+) -> str:
     """The stop reason as a sentence for the user."""
     match reason:
         case StopReason.ITERATIONS:
@@ -23,7 +26,7 @@ def explain(reason: StopReason, settings: Settings, router: Router, failure: Exc
             limit = "" if settings.max_time_s is None else f" {settings.max_time_s:g}s"
             return f"the time is over (--max-time{limit})"
         case StopReason.EXHAUSTED:
-            return f"the last {DRY_RESPONSES} complete responses brought no new item"
+            return _exhausted(explorer)
         case StopReason.NO_PROVIDER if failure is None:
             return f"no provider is left: {router.why_none()}"
         case StopReason.INTERRUPTED:
@@ -32,3 +35,18 @@ def explain(reason: StopReason, settings: Settings, router: Router, failure: Exc
             return str(failure)
         case _:
             return "the caller stopped"
+
+
+def _exhausted(explorer: Explorer) -> str:
+    """Why nothing more is asked, with how far the topic is explored."""
+    if not explorer.exhausted:
+        return f"the last {DRY_RESPONSES} complete responses brought no new item"
+    text = "every way of asking brings next to nothing new"
+    covered = explorer.coverage()
+    if covered is None:
+        return text
+    return (
+        f"{text}: {covered.estimate:.1%} of what these models say when asked afresh is known "
+        f"({covered.low:.1%} to {covered.high:.1%}); that is at most {covered.share_of_distinct_at_most:.0%} of the "
+        "distinct items"
+    )

@@ -55,7 +55,8 @@ class Intake:
             if isinstance(happening, Said) and isinstance(happening.message, ItemBatch)
         ]
         if batches:
-            self._ingest([(producer, batch) for producer, batch in batches if batch.order_id in self._desk.open])
+            self._note_parts(batches)
+            self._ingest([one for one in batches if self._brings_items(one[1])])
             late = [
                 Taken(producer, batch, None) for producer, batch in batches if batch.order_id not in self._desk.open
             ]
@@ -72,6 +73,18 @@ class Intake:
                 case Said() | Became():
                     pass
 
+    def _brings_items(self, batch: ItemBatch) -> bool:
+        order = self._desk.open.get(batch.order_id)
+        return order is not None and order.ask.mode != "plan"
+
+    def _note_parts(self, batches: Sequence[tuple[int, ItemBatch]]) -> None:
+        """Answers to a plan are no items: they say what to ask about."""
+        for producer, batch in batches:
+            order = self._desk.open.get(batch.order_id)
+            if order is not None and order.ask.mode == "plan":
+                self._desk.took(batch.order_id, (item.text for item in batch.items), None)
+                self._observer.ingested([Taken(producer, batch, None)], None)
+
     def _ingest(self, batches: Sequence[tuple[int, ItemBatch]]) -> None:
         if not batches:
             return
@@ -87,7 +100,7 @@ class Intake:
         for (producer, batch), outcome in zip(batches, outcomes, strict=True):
             order = self._desk.open[batch.order_id]
             name = order.provider.spec.name
-            self._desk.took(batch.order_id, (item.text for item in batch.items), len(outcome.new), outcome.duplicate)
+            self._desk.took(batch.order_id, (item.text for item in batch.items), outcome)
             refused = sum(refusal.count for refusal in batch.refused)
             new = [item.text for item in outcome.new]
             self._stats.arrived(name, producer, new, outcome.duplicate, refused)
@@ -102,7 +115,8 @@ class Intake:
         cost = self._stats.ended(name, producer, message)
         self._observer.ended(spec, message, cost)
         order = self._desk.answered(message, cost)
-        self._stats.answered(order.new, order.duplicate)
+        if order.ask.mode != "plan":
+            self._stats.answered(order.new, order.duplicate)
         self._tell(OrderEnded(order.id, message.attempt, producer, name, order.new, order.duplicate))
 
     def _on_failed(self, producer: int, message: OrderFailed, *, retry: bool) -> None:

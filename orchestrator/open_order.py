@@ -6,18 +6,21 @@ from collections.abc import Iterable
 
 from contract.errors import ErrorKind
 from contract.messages import Usage
+from orchestrator.exploration import Ask
 from orchestrator.routing import ProviderState
 
 
 class OpenOrder:
     """What is known of one order: its provider, its attempts, what they brought and cost."""
 
-    def __init__(self, provider: ProviderState, size: int) -> None:
+    def __init__(self, provider: ProviderState, size: int, ask: Ask) -> None:
         self.id = 0
         self.provider = provider
         self.size = size
+        self.ask = ask
         self.attempt = 0
         self.calls = 0
+        self.broken = False
         self.new = 0
         self.duplicate = 0
         self.received: dict[str, None] = {}
@@ -27,6 +30,11 @@ class OpenOrder:
         self.usage: Usage | None = None
         self.cost_usd: float | None = 0.0
         self.replaces: int | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether its answer came in one piece: one that was taken up again is no sample of what the model says."""
+        return not self.broken and not self.had
 
     @property
     def missing(self) -> int:

@@ -17,6 +17,7 @@ import msgspec
 
 from contract.errors import ErrorKind
 from contract.messages import Order, OrderDone, OrderFailed, Usage
+from orchestrator.exploration import Ask, Explorer
 from orchestrator.limits import Budget
 from orchestrator.observer import RunObserver
 from orchestrator.open_order import OpenOrder
@@ -34,7 +35,7 @@ from orchestrator.producers import Producer
 from orchestrator.retry import back_off_s, may_retry
 from orchestrator.routing import ProviderState, Router
 from orchestrator.settings import Settings
-from orchestrator.store import Store
+from orchestrator.store import Ingested, Store
 from orchestrator.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class OrderDesk:
         prices: Price by provider name, None where unknown.
         store: Issues and ends orders, knows the avoid-list's candidates.
         supervisor: Carries orders to the producers.
+        explorer: Says what to ask, and learns what came of it.
         observer: Told of each order that goes out.
         clock: Monotonic seconds.
     """
@@ -65,6 +67,7 @@ class OrderDesk:
         prices: Mapping[str, Price | None],
         store: Store,
         supervisor: Supervisor,
+        explorer: Explorer,
         observer: RunObserver,
         clock: Callable[[], float],
     ) -> None:
@@ -76,6 +79,7 @@ class OrderDesk:
         self._prices = prices
         self._store = store
         self._supervisor = supervisor
+        self._explorer = explorer
         self._observer = observer
         self._clock = clock
         self._issued: Counter[int] = Counter()
@@ -123,9 +127,14 @@ class OrderDesk:
         if retry:
             order = self._moved(heapq.heappop(self._waiting)[2], state)
         else:
-            order = OpenOrder(state, request_size(self.settings.request_size, state.spec))
+            ask = self._explorer.ask(state.spec.name, self._orders_left())
+            order = OpenOrder(state, ask.parts or request_size(self.settings.request_size, state.spec), ask)
         price = self._prices[state.spec.name]
         message = self._message(order)
+        if not self._budget.affords(message, price):
+            message = msgspec.structs.replace(
+                message, avoid=()
+            )  # its list is longer than the one that was reckoned with
         if not order.id:
             message = self._issue(order, message, producer)
         if not retry:
@@ -139,12 +148,20 @@ class OrderDesk:
         self._supervisor.give(producer, message)
         return True
 
+    def _orders_left(self) -> int | None:
+        """How many orders the run may still make, over all producers; None without a limit."""
+        limit = self.settings.iterations
+        if limit is None:
+            return None
+        wanted = [producer for producer in self._supervisor.producers if producer.wanted]
+        return sum(max(0, limit - self._issued[producer.index]) for producer in wanted)
+
     def _affords(self, state: ProviderState, waiting: OpenOrder | None) -> bool:
         """Whether the money left is enough for the next order, were it this provider's."""
         if self._budget.limit_usd is None:
             return True
         size = self.settings.request_size if waiting is None else waiting.missing
-        order = OpenOrder(state, request_size(size, state.spec))
+        order = OpenOrder(state, request_size(size, state.spec), self._explorer.dearest)
         if waiting is not None:
             order.had = (*waiting.had, *waiting.received)
         return self._budget.affords(self._message(order), self._prices[state.spec.name])
@@ -158,7 +175,7 @@ class OrderDesk:
         if state is order.provider:
             return order
         self.close(order, "failed", order.last_error)
-        other = OpenOrder(state, request_size(order.missing, state.spec))
+        other = OpenOrder(state, request_size(order.missing, state.spec), order.ask)
         other.attempt = order.attempt
         other.had = (*order.had, *order.received)
         other.replaces = order.id
@@ -167,8 +184,15 @@ class OrderDesk:
     def _issue(self, order: OpenOrder, message: Order, producer: Producer) -> Order:
         spec = order.provider.spec
         order.id = self._store.issue_order(
-            provider=spec.vendor, model=spec.setup.model, mode="explore", size=order.size, producer=producer.index
+            provider=spec.vendor,
+            model=spec.setup.model,
+            mode=order.ask.mode,
+            size=order.size,
+            producer=producer.index,
+            scope=order.ask.scope,
+            listed=len(message.avoid),
         )
+        self._explorer.issued(order.id, order.ask, spec.name)
         seed = order_seed(self.settings.seed, order.id, order.attempt)
         return msgspec.structs.replace(message, id=order.id, seed=seed)
 
@@ -188,7 +212,6 @@ class OrderDesk:
 
     def _message(self, order: OpenOrder) -> Order:
         spec = order.provider.spec
-        known = Known(self._most_repeated(), self._store.newest(MAX_AVOID))
         budget = int(avoid_budget_tokens(self.settings.avoid_share, spec) * order.prompt_share)
         message = build_order(
             order_id=order.id,
@@ -196,13 +219,27 @@ class OrderDesk:
             topic=self.settings.topic,
             size=order.missing,
             spec=spec,
-            avoid=avoid_list(known, budget, first=(*order.had, *order.received)),
+            avoid=avoid_list(self._known(order.ask), budget, first=(*order.had, *order.received)),
             seed=self.settings.seed,
+            mode=order.ask.mode,
+            scope=order.ask.scope,
         )
         if order.prompt_share < 1:
             shorter = max(64, int(message.max_output_tokens * order.prompt_share))
             message = msgspec.structs.replace(message, max_output_tokens=shorter)
         return message
+
+    def _known(self, ask: Ask) -> Known:
+        """Candidates for the avoid-list."""
+        if ask.whole:
+            return Known(self._most_repeated(), self._newest())
+        return Known(self._store.texts(ask.avoid) if ask.avoid else (), ())
+
+    def _newest(self) -> Sequence[str]:
+        """The newest items that may be listed (see `Explorer.may_list`)."""
+        newest = self._store.newest(2 * MAX_AVOID)
+        last: int = self._store.totals().unique
+        return [text for back, text in enumerate(newest) if self._explorer.may_list(last - back)][:MAX_AVOID]
 
     def _most_repeated(self) -> Sequence[str]:
         now = self._clock()
@@ -236,12 +273,14 @@ class OrderDesk:
 
     # --- taking back ---------------------------------------------------------------------------------------
 
-    def took(self, order_id: int, texts: Iterable[str], new: int, duplicate: int) -> None:
-        """Note what an open order has brought."""
+    def took(self, order_id: int, texts: Iterable[str], outcome: Ingested | None) -> None:
+        """Note what an open order has brought; `outcome` is None where these are no items but parts of the topic."""
         order = self.open[order_id]
         order.received.update(dict.fromkeys(texts))
-        order.new += new
-        order.duplicate += duplicate
+        if outcome is not None:
+            order.new += len(outcome.new)
+            order.duplicate += outcome.duplicate
+            self._explorer.took(order_id, outcome.sighted, [(item.id, item.text) for item in outcome.new])
 
     def answered(self, message: OrderDone, cost_usd: float | None) -> OpenOrder:
         """An order's call came to its end."""
@@ -266,6 +305,7 @@ class OrderDesk:
         """
         order = self._take(message.order_id, message.usage, cost_usd, certain=_cost_is_certain(message))
         order.last_error = message.kind
+        order.broken |= bool(order.received)
         state = order.provider
         before = state.disabled
         complete = order.missing == 0 and bool(order.received)
@@ -311,6 +351,10 @@ class OrderDesk:
         self, order: OpenOrder, state: str, error: ErrorKind | None, message: OrderDone | OrderFailed | None = None
     ) -> None:
         """Write an order's end."""
+        if order.ask.mode == "plan" and state == "done":
+            parts = self._explorer.planned(order.id, list(order.received))
+            self._store.keep_parts(order.id, parts)
+        self._explorer.ended(order.id, complete=state == "done" and order.whole)
         self._store.end_order(
             order.id,
             state=state,

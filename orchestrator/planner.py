@@ -7,7 +7,7 @@ from itertools import chain, islice, zip_longest
 
 import msgspec
 
-from contract.messages import Order
+from contract.messages import WHOLE, Mode, Order, Scope
 from orchestrator.providers import ProviderSpec
 
 MAX_AVOID = 200
@@ -90,6 +90,8 @@ def build_order(
     spec: ProviderSpec,
     avoid: tuple[str, ...],
     seed: int | None,
+    mode: Mode = "explore",
+    scope: Scope = WHOLE,
 ) -> Order:
     """Put an order together."""
     return Order(
@@ -99,6 +101,8 @@ def build_order(
         topic=topic,
         size=size,
         max_output_tokens=max_output_tokens(size, spec),
+        mode=mode,
+        scope=scope,
         avoid=avoid,
         seed=order_seed(seed, order_id, attempt),
     )

@@ -6,13 +6,14 @@ A price that is not known stays unknown: it is never guessed, and shown as unkno
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import msgspec
 
 from contract.errors import ConfigurationError
 from contract.messages import Usage
+from orchestrator.exploration import Traits
 from orchestrator.providers import ProviderSpec
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,17 @@ class _LibraryPrice:
         else:
             price = calc_price(tokens, self._model, provider_api_url=self._api_url)
         return float(price.total_price)
+
+
+def traits_of(spec: ProviderSpec, prices: Mapping[str, Price | None]) -> Traits:
+    """What the explorer must know of a provider: what its tokens cost, relative to those of the others."""
+    takes_list = spec.takes_avoid_list
+    price = prices.get(spec.name)
+    if price is None or any(one is None for one in prices.values()):
+        return Traits(takes_list=takes_list)
+    read = price.cost_usd(Usage(input_tokens=_PER_MILLION))
+    written = price.cost_usd(Usage(output_tokens=_PER_MILLION))
+    return Traits(read, written, takes_list) if written > 0 else Traits(takes_list=takes_list)
 
 
 def parse_prices(texts: Iterable[str]) -> dict[str, FlatPrice]:

@@ -14,11 +14,12 @@ from contract.errors import OrchestratorError, ProducerStartError, ProviderError
 from contract.service import Action, Stop, TopicEvent
 from orchestrator.events import ProviderDisabled, Result, RunEvent, Stopping, StopReason
 from orchestrator.explain import explain
+from orchestrator.exploration import Explorer
 from orchestrator.intake import Intake
 from orchestrator.limits import DRY_RESPONSES, Budget
 from orchestrator.observer import UNOBSERVED, RunObserver
 from orchestrator.orders import OrderDesk
-from orchestrator.pricing import Price
+from orchestrator.pricing import Price, traits_of
 from orchestrator.producers import Happening
 from orchestrator.providers import ProviderSpec
 from orchestrator.routing import Router
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LEARNT_TEXTS = 4000
+"""So many of the newest items show which letters items begin with."""
 _TICK_S = 0.2
 _CHECK_S = 1.0
 _CANCEL_S = 1.0
@@ -79,7 +82,14 @@ class Run:
         self.stop_reason: StopReason | None = None
         self.failure: OrchestratorError | None = None
         self.budget = Budget(settings.max_cost_usd)
-        self.desk = OrderDesk(settings, self.router, self.budget, prices, store, supervisor, observer, clock)
+        traits = {spec.name: traits_of(spec, prices) for spec in specs}
+        self.explorer = Explorer(
+            settings.topic, settings.request_size, traits, strategy=settings.strategy, seed=settings.seed
+        )
+        self._relive(store)
+        self.desk = OrderDesk(
+            settings, self.router, self.budget, prices, store, supervisor, self.explorer, observer, clock
+        )
         self._wake = wake
         self._observer = observer
         self._check = check
@@ -94,6 +104,24 @@ class Run:
         self._event_log = event_log
         self._intake = Intake(store, self.desk, self.stats, observer, self._out.append)
         self._steering = Steering(self, self._stop, self._out.append)
+
+    def _relive(self, store: Store) -> None:
+        """What earlier runs asked and found is where this one begins."""
+        for past in store.past_orders():
+            self.explorer.relive(
+                past.id,
+                past.provider,
+                past.mode,
+                past.scope,
+                past.known_at_issue,
+                past.item_ids,
+                past.new,
+                past.parts,
+                listed=past.listed > 0,
+                complete=past.complete,
+            )
+        known: int = store.totals().unique
+        self.explorer.remember(known, store.newest(_LEARNT_TEXTS))
 
     # --- wishes from outside -------------------------------------------------------------------------------
 
@@ -257,7 +285,9 @@ class Run:
             self._stop(StopReason.MAX_COST, cancel=False)
         elif self.router.exhausted:
             self._stop(StopReason.NO_PROVIDER, cancel=False)
-        elif self.settings.iterations is None and self.stats.dry_responses >= DRY_RESPONSES:
+        elif self.settings.iterations is None and (
+            self.stats.dry_responses >= DRY_RESPONSES or self.explorer.exhausted
+        ):
             self._stop(StopReason.EXHAUSTED, cancel=True)
 
     def _time_is_over(self) -> bool:
@@ -311,7 +341,7 @@ class Run:
             cost_usd=stats.cost_usd,
             duration_s=round(stats.elapsed_s, 3),
             stop_reason=reason,
-            explanation=explain(reason, self.settings, self.router, self.failure),
+            explanation=explain(reason, self.settings, self.router, self.explorer, self.failure),
             exit_code=reason.exit_code,
             providers=tuple(figures.totals() for figures in stats.providers.values()),
         )

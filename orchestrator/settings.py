@@ -24,6 +24,7 @@ from telemetry.logs import LEVELS
 MAX_TOPIC_CHARS = 2000
 LARGEST_SEED = 2**53
 FILTERS = ("rbloom", "pybloom")
+STRATEGIES = ("auto", "plain", "listed", "facets", "letters")
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.IGNORECASE)
 
 
@@ -47,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     filter: str = "rbloom"
     seed: int | None = None
     avoid_share: float = 0.25
+    strategy: str = "auto"
     max_attempts: int = 5
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
@@ -211,6 +213,14 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("seed", "--seed", "N", seed_number, "makes the simulated model and the planner repeatable"),
     Option("avoid_share", "--avoid-share", "SHARE", share, "share of the model's context for the list of known items"),
+    Option(
+        "strategy",
+        "--strategy",
+        "NAME",
+        Choice(*STRATEGIES),
+        "how to ask: auto (what brings most for its price), or one way alone: plain (afresh), listed (known items "
+        "named), facets (sub-topics), letters (first letters)",
+    ),
     Option("max_attempts", "--max-attempts", "N", positive_int, "tries for one request before it is given up"),
     Option("connect_timeout_s", "--connect-timeout", "DURATION", duration, "time to connect to a provider"),
     Option("read_timeout_s", "--read-timeout", "DURATION", duration, "longest silence within an answer"),

@@ -40,7 +40,7 @@ def view_of(run: Run, topic_id: str, clock: Callable[[], float] = time.time) -> 
     producers = [one for one in run.supervisor.producers if one.wanted or one.handle is not None]
     why = ""
     if run.stop_reason is not None:
-        why = printable(explain(run.stop_reason, run.settings, run.router, run.failure))
+        why = printable(explain(run.stop_reason, run.settings, run.router, run.explorer, run.failure))
     return TopicView(
         id=topic_id,
         topic=run.settings.topic,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from contract.errors import ErrorKind
-from contract.messages import Usage
+from contract.messages import WHOLE, Scope, Usage
 from contract.version import __version__
 from orchestrator.store.records import OrderState, ProviderTotals
 
@@ -21,8 +21,9 @@ SELECT provider, count(*), sum(state = 'done'), sum(state = 'failed'),
 FROM orders GROUP BY provider
 """
 _ISSUE = """
-INSERT INTO orders (id, run_id, provider, model, mode, size, producer, known_at_issue, issued_at, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')
+INSERT INTO orders
+    (id, run_id, provider, model, mode, size, producer, known_at_issue, issued_at, scope, listed, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')
 """
 _PROGRESS = """
 UPDATE orders SET items = items + ?, new = new + ?, duplicate = duplicate + ?, refused = refused + ? WHERE id = ?
@@ -113,11 +114,23 @@ class Ledger:
             (self._clock(), stop_reason, unique, self._run_id),
         )
 
-    def issue(self, provider: str, model: str, mode: str, size: int, producer: int, unique: int) -> int:
+    def issue(
+        self,
+        provider: str,
+        model: str,
+        mode: str,
+        size: int,
+        producer: int,
+        unique: int,
+        scope: Scope = WHOLE,
+        listed: int = 0,
+    ) -> int:
         """Write a new open order; returns its id."""
         order_id = self._next_id
+        part = "" if scope == WHOLE else msgspec.json.encode(scope).decode()
         self._database.execute(
-            _ISSUE, (order_id, self._run_id, provider, model, mode, size, producer, unique, self._clock())
+            _ISSUE,
+            (order_id, self._run_id, provider, model, mode, size, producer, unique, self._clock(), part, listed),
         )
         self._next_id += 1
         totals = self.providers.setdefault(provider, ProviderTotals())

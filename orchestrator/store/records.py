@@ -36,6 +36,7 @@ class Ingested(msgspec.Struct, frozen=True):
         new: Items found for the first time, in the model's order; they stand in `attributes.txt` now.
         duplicate: Items known before, or repeated within the order.
         repeated: First spelling of known items that this order has named for the first time, for the avoid-list.
+        sighted: The ids of the same items.
         blank: Items without any text; they are counted as refused.
         held: New items beyond `max_items`; kept, and admitted by a later run that allows more.
     """
@@ -46,6 +47,7 @@ class Ingested(msgspec.Struct, frozen=True):
     repeated: tuple[str, ...]
     held: int
     blank: int = 0
+    sighted: tuple[int, ...] = ()
 
 
 class Written(msgspec.Struct, frozen=True):

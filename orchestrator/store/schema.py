@@ -19,6 +19,7 @@ from contract.errors import ConfigurationError
 from contract.identity import Identity
 from contract.text import without_surrogates
 from contract.version import __version__
+from orchestrator.store.transaction import Transaction
 
 _CACHE_KIB = 48 * 1024
 """SQLite's page cache: the only part of the store's memory that does not grow with the items."""
@@ -39,7 +40,9 @@ CREATE TABLE orders (
     items INTEGER NOT NULL DEFAULT 0, new INTEGER NOT NULL DEFAULT 0,
     duplicate INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
     input_tokens INTEGER, output_tokens INTEGER, cached_input_tokens INTEGER, reasoning_tokens INTEGER,
-    usage_estimated INTEGER, cost_usd REAL, error TEXT, time_to_first_chunk_s REAL, duration_s REAL
+    usage_estimated INTEGER, cost_usd REAL, error TEXT, time_to_first_chunk_s REAL, duration_s REAL,
+    -- The part of the topic that was asked about, as JSON; empty: all of it. And the length of the avoid-list.
+    scope TEXT NOT NULL DEFAULT '', listed INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX orders_open ON orders (id) WHERE state = 'open';
 -- In order of discovery. An item without a first order was adopted from attributes.txt.
@@ -55,6 +58,8 @@ CREATE TABLE held (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, text TEXT NOT NULL, description TEXT NOT NULL,
     order_id INTEGER NOT NULL, at INTEGER NOT NULL
 );
+-- What the answers to orders of mode 'plan' named: parts of the topic, no items.
+CREATE TABLE parts (order_id INTEGER NOT NULL, place INTEGER NOT NULL, text TEXT NOT NULL);
 CREATE VIEW counted_items AS
     SELECT items.*, 1 + coalesce(further.sightings, 0) AS count, second.order_id AS second_order
     FROM items
@@ -62,6 +67,16 @@ CREATE VIEW counted_items AS
         ON further.item_id = items.id
     LEFT JOIN sightings AS second ON second.rowid = further.first;
 """
+
+
+_UPGRADES = {
+    1: (
+        "ALTER TABLE orders ADD COLUMN scope TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE orders ADD COLUMN listed INTEGER NOT NULL DEFAULT 0",
+        "CREATE TABLE parts (order_id INTEGER NOT NULL, place INTEGER NOT NULL, text TEXT NOT NULL)",
+    )
+}
+"""What brings a database of this version to the next one."""
 
 
 def open_database(folder: Path, topic: str, identity: Identity, filesystem: FileSystem) -> sqlite3.Connection:
@@ -77,6 +92,7 @@ def open_database(folder: Path, topic: str, identity: Identity, filesystem: File
         if not check_database(database, folder):
             _create(database, topic, identity)
         _check_purpose(database, folder, topic, identity)
+        _upgrade(database)
         _configure(database)
     except BaseException:
         database.close()
@@ -107,6 +123,17 @@ def _create(database: sqlite3.Connection, topic: str, identity: Identity) -> Non
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
+
+
+def _upgrade(database: sqlite3.Connection) -> None:
+    version = int(database.execute("PRAGMA user_version").fetchone()[0])
+    if version == SCHEMA_VERSION:
+        return
+    with Transaction(database):
+        for older in range(version, SCHEMA_VERSION):
+            for statement in _UPGRADES[older]:
+                database.execute(statement)
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _check_purpose(database: sqlite3.Connection, folder: Path, topic: str, identity: Identity) -> None:

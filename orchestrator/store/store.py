@@ -17,10 +17,11 @@ from archive.failures import storage_error, translated
 from archive.filesystem import FileSystem
 from contract.errors import ErrorKind, OrchestratorError, StorageError
 from contract.identity import Identity, key_of
-from contract.messages import Usage
+from contract.messages import WHOLE, Scope, Usage
 from orchestrator.store.attributes_file import ATTRIBUTES_NAME, clean_line
 from orchestrator.store.manifest import write_manifest
 from orchestrator.store.opening import Opened, open_parts
+from orchestrator.store.past_orders import PastOrder, past_orders
 from orchestrator.store.records import IncomingBatch, Ingested, NewItem, OrderState, Totals, Written
 from orchestrator.store.recovery import INSERT_ITEM
 from orchestrator.store.refused_file import REFUSED_NAME, refused_lines
@@ -136,11 +137,41 @@ class Store:
                 self._ledger.change_settings(settings)
             self._write_manifest()
 
-    def issue_order(self, *, provider: str, model: str, mode: str, size: int, producer: int) -> int:
-        """Write a new order, durably, before it costs anything; returns its id, unique over all runs of the folder."""
+    def issue_order(
+        self, *, provider: str, model: str, mode: str, size: int, producer: int, scope: Scope = WHOLE, listed: int = 0
+    ) -> int:
+        """Write a new order, durably, before it costs anything; returns its id, unique over all runs of the folder.
+
+        Args:
+            provider: The vendor.
+            model: The model's name.
+            mode: `contract.messages.Mode`.
+            size: Items, or parts, asked for.
+            producer: Index of the producer that gets it first.
+            scope: The part of the topic that is asked about.
+            listed: Items on its avoid-list.
+        """
         with self._guarded(), Transaction(self._database):
             self._ledger.write_ends()
-            return self._ledger.issue(provider, model, mode, size, producer, self._unique)
+            return self._ledger.issue(provider, model, mode, size, producer, self._unique, scope, listed)
+
+    def keep_parts(self, order_id: int, parts: Sequence[str]) -> None:
+        """Keep the parts of the topic that a plan's answer named, so that a later run need not buy them again."""
+        with self._guarded(), Transaction(self._database):
+            self._database.executemany(
+                "INSERT INTO parts VALUES (?, ?, ?)",
+                [(order_id, at, clean_line(part)) for at, part in enumerate(parts)],
+            )
+
+    def texts(self, item_ids: Sequence[int]) -> list[str]:
+        """The items with these ids, in their order."""
+        marks = ",".join("?" * len(item_ids))
+        found = dict(self._database.execute(f"SELECT id, text FROM items WHERE id IN ({marks})", item_ids))  # noqa: S608
+        return [found[item_id] for item_id in item_ids if item_id in found]
+
+    def past_orders(self) -> Iterator[PastOrder]:
+        """All ended orders of the folder in the order of their issue, with what each has named."""
+        return past_orders(self._database)
 
     def end_order(
         self,
@@ -341,7 +372,8 @@ class _Intake:
         blank = len(batch.items) - received
         refused = blank + sum(refusal.count for refusal in batch.refused)
         self._store._ledger.progress(order_id, received, len(new), duplicate, refused)
-        return Ingested(order_id, new, duplicate, tuple(self.sighted_texts[sighted_before:]), held, blank)
+        sighted = tuple(item_id for item_id, _ in self.sightings[sighted_before:])
+        return Ingested(order_id, new, duplicate, tuple(self.sighted_texts[sighted_before:]), held, blank, sighted)
 
     def _add(self, key: bytes, text: str, description: str, order_id: int) -> None:
         item_id = self._first_id + len(self.rows)

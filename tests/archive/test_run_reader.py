@@ -110,7 +110,7 @@ def test_a_database_whose_making_was_broken_off(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("PRAGMA user_version = 2", "newer version"),
+        ("PRAGMA user_version = 3", "newer version"),
         ("PRAGMA application_id = 7", "another program's file"),
         ("DROP TABLE sightings", "tables are missing"),
         ("ALTER TABLE items RENAME TO others; CREATE VIEW items AS SELECT * FROM others", "tables are missing"),

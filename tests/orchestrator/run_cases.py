@@ -82,7 +82,7 @@ def reads(run: Run, producer: Producer, provider: str, orders: int = 1) -> None:
     """Let a producer have open orders at a provider."""
     state = run.router.states[provider]
     for _ in range(orders):
-        order = OpenOrder(state, 60)
+        order = OpenOrder(state, 60, run.explorer.dearest)
         order.id = len(run.desk.open) + 1
         run.desk.open[order.id] = order
         producer.open_orders[order.id] = 0.0

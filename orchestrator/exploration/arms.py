@@ -1,0 +1,99 @@
+"""Arms: ways of asking about a part of the topic, and what each has brought so far.
+
+An arm's next yield is taken as a Gamma variable: Poisson counts, whose rate falls as the arm is used, so that old
+responses count less. What an arm has not shown itself is taken from its siblings, the other arms of its way.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from contract.messages import Scope
+
+_MEMORY = 0.55
+"""Weight of a response relative to the one after it."""
+_PRIOR_RESPONSES = 0.6
+"""What the siblings say weighs as much as so many responses of the arm's own."""
+_REMEMBERED = 2000
+"""So many of an arm's items are remembered for its avoid-list."""
+
+
+class Way(StrEnum):
+    """How a part of the topic is cut out of it, or that it is not."""
+
+    PLAIN = "plain"
+    LISTED = "listed"
+    FACET = "facet"
+    LETTER = "letter"
+    LANGUAGE = "language"
+
+
+class Arm:
+    """One way of asking about one scope, whichever provider is asked.
+
+    Args:
+        way: How.
+        scope: About what.
+        parent: The arm that was split into this one and others.
+
+    Attributes:
+        calls: Complete responses.
+        in_flight: Orders on their way.
+        closed: Why it is not asked any more; empty while it is.
+        split: Whether others were made of it.
+        named: Item ids that it has named, with how many of its responses did.
+        new: Items that were new when it named them.
+        distinct: Items that its responses named, each once a response.
+    """
+
+    def __init__(self, way: Way, scope: Scope, parent: Arm | None = None) -> None:
+        self.way = way
+        self.scope = scope
+        self.parent = parent
+        self.calls = 0
+        self.in_flight = 0
+        self.closed = ""
+        self.split = False
+        self.named: Counter[int] = Counter()
+        self.new = 0
+        self.distinct = 0
+        self._weight = 0.0
+        self._sum = 0.0
+
+    def took(self, item_ids: Iterable[int]) -> None:
+        """Note items that one of its responses has named, each once a response."""
+        self.named.update(item_ids)
+        if len(self.named) > 2 * _REMEMBERED:
+            self.named = Counter(dict(self.named.most_common(_REMEMBERED)))
+
+    def answered(self, new: int, distinct: int) -> None:
+        """Note a complete response: how many of its items were new, of how many."""
+        self.calls += 1
+        self.new += new
+        self.distinct += distinct
+        self._weight = self._weight * _MEMORY + 1.0
+        self._sum = self._sum * _MEMORY + new
+
+    @property
+    def recent(self) -> float:
+        """New items of a response, lately; 0 before the first."""
+        return self._sum / self._weight if self._weight else 0.0
+
+    def draw(self, prior: float, rng: random.Random) -> float:
+        """A draw of its next response's new items (Thompson sampling: Thompson 1933; Chapelle & Li 2011).
+
+        Args:
+            prior: What it is expected to bring, as far as it has not shown that itself.
+            rng: Draws.
+        """
+        shape = self._sum + _PRIOR_RESPONSES * prior
+        return rng.gammavariate(max(shape, 1e-3), 1.0 / (self._weight + _PRIOR_RESPONSES))
+
+    def avoid_ids(self, count: int) -> Sequence[int]:
+        """Its items for an avoid-list: those that its responses named most often first."""
+        if count >= len(self.named):
+            return list(self.named)
+        return [item for item, _ in self.named.most_common(count)]

@@ -1,0 +1,89 @@
+"""The partitions of a topic: sub-topics that a model planned, and first letters; they grow where there is more."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from contract.identity import Identity, key_of
+from contract.messages import Scope
+from orchestrator.exploration.arms import Arm, Way
+
+MAX_FACETS = 60
+"""Most parts that one plan may bring; a model that loops would bring more."""
+MAX_BESIDES = 40
+"""Most parts that a catch-all's prompt names."""
+_LONGEST_FACET = 120
+_FEWEST_PARTS = 3
+"""A plan with fewer parts says that the model did not understand what was asked."""
+_LATIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Letters:
+    """Which letters the known items begin with.
+
+    The partition is taken from the items themselves, so that it suits any script; where they are Latin, all of the
+    alphabet belongs to it, for a letter that nothing known begins with may be the one that was missed.
+    """
+
+    def __init__(self) -> None:
+        self._first: Counter[str] = Counter()
+        self._second: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def learn(self, text: str) -> None:
+        """Count a new item's first letters."""
+        letters = [char for char in unicodedata.normalize("NFKD", text[:24]).upper() if char.isalnum()]
+        if letters:
+            self._first[letters[0]] += 1
+            if len(letters) > 1:
+                self._second[letters[0]][letters[1]] += 1
+
+    def prefixes(self, most: int = 40) -> list[str]:
+        """The first letters to ask for, the most frequent first; none where a script has too many of them."""
+        if not self._first:
+            return []
+        common = [letter for letter, _ in self._first.most_common(most)]
+        if sum(self._first[letter] for letter in common) < 0.9 * self._first.total():
+            return []  # a syllabary or ideographs: a letter is no partition there
+        if sum(self._first[letter] for letter in _LATIN) >= 0.5 * self._first.total():
+            common += [letter for letter in _LATIN if letter not in common]
+        return common
+
+    def longer(self, prefix: str, most: int = 26) -> list[str]:
+        """The two-letter beginnings of known items under a letter, the most frequent first."""
+        return [prefix + letter.lower() for letter, _ in self._second[prefix].most_common(most)] if prefix else []
+
+
+def usable_facets(names: Iterable[str], topic: str, known: Iterable[Arm]) -> list[str]:
+    """The parts of a plan that can be asked for: short, distinct, not the topic itself, not asked for already.
+
+    Args:
+        names: As the model named them: untrusted.
+        topic: The topic.
+        known: Arms whose facets must not come again.
+    """
+    seen = {key_of(topic, Identity.NORMALIZED)}
+    seen |= {key_of(arm.scope.facet, Identity.NORMALIZED) for arm in known if arm.scope.facet}
+    chosen: list[str] = []
+    for name in names:
+        text = " ".join(name.split())
+        key = key_of(text, Identity.NORMALIZED)
+        if text and len(text) <= _LONGEST_FACET and key not in seen:
+            seen.add(key)
+            chosen.append(text)
+    return chosen[:MAX_FACETS] if len(chosen) >= _FEWEST_PARTS else []
+
+
+def facet_arms(facets: Sequence[str], parent: Arm | None) -> list[Arm]:
+    """An arm for each part, and the catch-all for what belongs to none of them."""
+    arms = [Arm(Way.FACET, Scope(facet=name), parent) for name in facets]
+    if arms and parent is None:
+        arms.append(Arm(Way.FACET, Scope(besides=tuple(facets[:MAX_BESIDES]))))
+    return arms
+
+
+def letter_arms(prefixes: Sequence[str], parent: Arm | None) -> list[Arm]:
+    """An arm for each beginning; below a facet they stay within it."""
+    facet = parent.scope.facet if parent is not None else ""
+    return [Arm(Way.LETTER, Scope(facet=facet, prefix=prefix), parent) for prefix in prefixes]
