@@ -15,18 +15,22 @@ from producer.outbox import Outbox
 from producer.parser import ItemParser
 from producer.prompt import build_prompt
 from producer.providers.base import Call, Provider
+from producer.repeats import KnownItems, Repeats, repeats_of
 from producer.tracing import CallTrace
 
 log = logging.getLogger(__name__)
 
 _CHARS_PER_TOKEN = 4
+_TORN = ("length", "looping", "repeating")
+"""Finish reasons of answers whose last line is not whole: the model's limit, or our own end of the stream."""
 
 
 class _Progress:
     """What is known of a call while it runs; the end message is made from it."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, repeats: Repeats | None) -> None:
         self.parser = ItemParser()
+        self.repeats = repeats
         self.started = time.monotonic()
         self.first_chunk: float | None = None
         self.finish_reason: str | None = None
@@ -45,16 +49,20 @@ class _Progress:
         )
 
 
-async def carry_out(order: Order, setup: ProviderSetup, provider: Provider, outbox: Outbox, trace: CallTrace) -> None:
+async def carry_out(
+    order: Order, setup: ProviderSetup, provider: Provider, outbox: Outbox, trace: CallTrace, known: KnownItems
+) -> None:
     """Stream one answer into the outbox, then its `OrderDone` or `OrderFailed`.
 
     A cancelled call reports `cancelled` with what had come. Nothing is raised, except cancellation itself.
     """
     with trace.active():
-        await _carry_out(order, setup, provider, outbox, trace)
+        await _carry_out(order, setup, provider, outbox, trace, known)
 
 
-async def _carry_out(order: Order, setup: ProviderSetup, provider: Provider, outbox: Outbox, trace: CallTrace) -> None:
+async def _carry_out(
+    order: Order, setup: ProviderSetup, provider: Provider, outbox: Outbox, trace: CallTrace, known: KnownItems
+) -> None:
     style = str(setup.options.get("prompt_style", "standard"))
     system, prompt = build_prompt(order, style)
     call = Call(
@@ -69,7 +77,7 @@ async def _carry_out(order: Order, setup: ProviderSetup, provider: Provider, out
         scope=order.scope,
         candidates=order.candidates,
     )
-    progress = _Progress(call)
+    progress = _Progress(call, repeats_of(order, known))
 
     def end(message: OrderDone | OrderFailed) -> None:
         trace.ended(message)
@@ -94,14 +102,14 @@ async def _carry_out(order: Order, setup: ProviderSetup, provider: Provider, out
         _finish(order, progress, outbox, trace, complete=False)
         end(_failed(order, progress, ErrorKind.OTHER, f"unexpected {type(error).__name__} in the producer"))
     else:
-        _finish(order, progress, outbox, trace, complete=progress.finish_reason not in ("length", "looping"))
+        _finish(order, progress, outbox, trace, complete=progress.finish_reason not in _TORN)
         end(_done(order, progress))
 
 
 async def _stream(
     order: Order, call: Call, provider: Provider, progress: _Progress, outbox: Outbox, trace: CallTrace
 ) -> None:
-    parser = progress.parser
+    parser, repeats = progress.parser, progress.repeats
     async with aclosing(provider.stream(call)) as stream:  # type: ignore[type-var] # adapters are async generators
         async for chunk in stream:
             trace.answered(chunk)
@@ -116,11 +124,18 @@ async def _stream(
             progress.chars += len(chunk.text)
             parsed = parser.feed(chunk.text)
             if parsed.items or parsed.refused:
+                if repeats is not None:
+                    repeats.take(parsed)  # before anything can make them known
                 outbox.put_items(order.id, order.attempt, parsed.items, parsed.refused, trace)
                 await outbox.room()
-            if parser.looping and order.mode != "audit" and progress.finish_reason is None:
-                # The model repeats itself: every further token would be paid for nothing.
+            if progress.finish_reason is not None:
+                continue
+            # The model repeats itself, or what is known: every further token would be paid for nothing.
+            if parser.looping and order.mode != "audit":
                 progress.finish_reason = "looping"
+                return
+            if repeats is not None and repeats.enough:
+                progress.finish_reason = "repeating"
                 return
 
 
@@ -169,5 +184,10 @@ def _failed(
 
 
 def describe(order: Order) -> str:
-    """One line for the log: the order without its avoid-list."""
-    return repr(msgspec.structs.replace(order, avoid=(f"{len(order.avoid)} items",) if order.avoid else ()))
+    """One line for the log: the order without its lists of items."""
+    lists = {
+        name: (f"{len(items)} items",)
+        for name, items in (("avoid", order.avoid), ("candidates", order.candidates))
+        if items
+    }
+    return repr(msgspec.structs.replace(order, **lists))

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from contract.errors import ErrorKind, OrchestratorError, ProviderError
-from contract.messages import Cancel, Configure, Order, OrderFailed, ProviderSetup, Ready, Shutdown
+from contract.messages import Cancel, Configure, KnownKeys, Order, OrderFailed, ProviderSetup, Ready, Shutdown
 from producer.call import carry_out, describe
 from producer.channel import Channel
 from producer.outbox import Outbox
 from producer.providers.base import Provider
+from producer.repeats import KnownItems
 from producer.tracing import ProducerTrace
 from telemetry.logs import TRACE, CallbackHandler, set_up_logging
 
@@ -44,6 +45,7 @@ class Session:
         self._setups: dict[str, ProviderSetup] = {}
         self._providers: dict[str, Provider] = {}
         self._calls: dict[int, asyncio.Task[None]] = {}
+        self._known = KnownItems()
         self._started = time.monotonic()
         self.trace = ProducerTrace()
 
@@ -67,6 +69,8 @@ class Session:
                 case Order():
                     log.log(TRACE, "received %s", describe(message))
                     self._start(message)
+                case KnownKeys():
+                    self._known.add(message.keys)
                 case Cancel():
                     await asyncio.sleep(0)  # an order that came in the same read has begun now, and will report its end
                     call = self._calls.get(message.order_id)
@@ -75,6 +79,7 @@ class Session:
 
     def _configure(self, message: Configure) -> None:
         self._setups = {setup.name: setup for setup in message.providers}
+        self._known = KnownItems(message.identity)
         if self._log_to_channel:
             from contract.messages import LogLine
 
@@ -106,7 +111,7 @@ class Session:
             trace.ended(failed)
             self._outbox.put(failed, trace.sent)
             return
-        task = asyncio.create_task(carry_out(order, setup, provider, self._outbox, trace))
+        task = asyncio.create_task(carry_out(order, setup, provider, self._outbox, trace, self._known))
         self._calls[order.id] = task
         task.add_done_callback(lambda _: self._forget(order.id, task))
 

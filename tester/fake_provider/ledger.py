@@ -28,7 +28,8 @@ class Entry(msgspec.Struct):
         body: The request's document, as sent.
         status: HTTP status answered; 0 if none was.
         fault: Kind of the injected fault, or empty.
-        items: Items whose last byte was handed to the socket, in order.
+        purpose: `list`, `plan` or `judgement`; see `purpose.Purpose`.
+        items: Items whose last byte was handed to the socket, in order; none where the purpose is no list.
         sent_bytes: Bytes handed to the socket.
         input_tokens: Reported usage; 0 where the stream did not get that far.
         output_tokens: Reported usage, as above.
@@ -50,6 +51,7 @@ class Entry(msgspec.Struct):
     started_at: float
     status: int = 0
     fault: str = ""
+    purpose: str = "list"
     items: list[str] = []
     sent_bytes: int = 0
     input_tokens: int = 0

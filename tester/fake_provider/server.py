@@ -22,6 +22,7 @@ from tester.fake_provider.gemini_dialect import PATH as GEMINI_PATH
 from tester.fake_provider.gemini_dialect import GeminiDialect
 from tester.fake_provider.ledger import Entry, Ledger, fingerprint
 from tester.fake_provider.openai_dialect import OpenAIDialect
+from tester.fake_provider.purpose import Purpose, purpose_of
 from tester.fake_provider.script import Script, refusal, write_script
 
 _HOST = "127.0.0.1"
@@ -42,7 +43,8 @@ class FakeProvider:
     """An HTTP server on loopback that answers like OpenAI, Anthropic and Gemini.
 
     Every answer is a random sample of the universe, one item a line, in an order that the seed and the request's
-    ordinal number decide.
+    ordinal number decide; parts of a topic, letters and languages are not obeyed. A request for a plan or a judgement
+    (see `purpose`) gets its own answer, whose lines are no items of the ledger.
 
     Args:
         universe: The items there are.
@@ -205,17 +207,21 @@ class FakeProvider:
             return self._enter(dialect, asked, path, None), script
         fault = self.faults.draw()
         entry = self._enter(dialect, asked, path, fault)
+        purpose, lines = purpose_of(asked.prompt)
+        entry.purpose = purpose.value
         draw = random.Random(f"{self._seed} {len(self.ledger.entries)}")
         script = write_script(
             dialect,
             asked,
-            draw.sample(self.universe, self._items_per_response),
+            draw.sample(self.universe, self._items_per_response) if purpose is Purpose.LIST else lines,
             fault=fault,
             chunk_chars=self._chunk_chars,
             thoughts=self._thoughts,
             padding_chars=self._padding_chars,
             date=formatdate(time.time() + ((fault and fault.retry_after_s) or 0), usegmt=True),
         )
+        if purpose is not Purpose.LIST:
+            script.items = []  # sent like any text, but nothing that anybody has to find again
         return entry, script
 
     def _enter(self, dialect: Dialect, asked: Asked, path: str, fault: Fault | None) -> Entry:

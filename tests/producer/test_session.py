@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
 from contract.errors import ErrorKind, Overloaded
+from contract.identity import Identity, key_of
 from contract.messages import (
+    KNOWN_KEY_BYTES,
     Cancel,
     Configure,
     FromProducer,
     ItemBatch,
+    KnownKeys,
     LogLine,
     Order,
     OrderDone,
@@ -21,6 +25,7 @@ from contract.messages import (
     ToProducer,
     Usage,
 )
+from producer.call import describe
 from producer.providers.base import Attributes, Call, Chunk, Target
 from producer.session import Session
 
@@ -100,13 +105,17 @@ def _ended(message: FromProducer) -> bool:
     return isinstance(message, OrderDone | OrderFailed)
 
 
-def _play(provider: ScriptedProvider, act: Callable[[MemoryChannel], object]) -> MemoryChannel:
+def _play(
+    provider: ScriptedProvider,
+    act: Callable[[MemoryChannel], object],
+    configure: Configure = Configure(0, (_SETUP,)),  # noqa: B008 - a frozen message
+) -> MemoryChannel:
     """Run a session around `act`, then shut it down."""
 
     async def body() -> MemoryChannel:
         channel = MemoryChannel()
         session = asyncio.create_task(Session(channel, lambda setup: provider, log_to_channel=False).run())
-        channel.incoming.put_nowait(Configure(0, (_SETUP,)))
+        channel.incoming.put_nowait(configure)
         await channel.until(lambda message: isinstance(message, Ready))
         acting = act(channel)
         if asyncio.iscoroutine(acting):
@@ -192,6 +201,80 @@ def test_an_answer_cut_by_length_loses_its_last_line_only() -> None:
     channel = _play(provider, act)
     assert channel.items() == ["Apple", "Banana"]
     assert isinstance(channel.sent[-1], OrderDone)
+
+
+def _known(*texts: str, identity: Identity = Identity.NORMALIZED) -> KnownKeys:
+    return KnownKeys(b"".join(key_of(text, identity)[:KNOWN_KEY_BYTES] for text in texts))
+
+
+def _end_of(provider: ScriptedProvider, *messages: ToProducer, identity: Identity = Identity.NORMALIZED) -> OrderDone:
+    """Send messages, the last of them an order, and return the order's end."""
+
+    async def act(channel: MemoryChannel) -> None:
+        for message in messages:
+            channel.incoming.put_nowait(message)
+        await channel.until(_ended)
+
+    done = _play(provider, act, Configure(0, (_SETUP,), identity=identity)).sent[-1]
+    assert isinstance(done, OrderDone)
+    return done
+
+
+def _fruits() -> ScriptedProvider:
+    chunks = [Chunk("Cherry\n"), Chunk("Apple\nBan"), Chunk("ana\nPl"), Chunk("um\nQuince\n")]
+    return ScriptedProvider(*chunks, Chunk(finish_reason="stop", usage=Usage(10, 20)))
+
+
+def test_an_answer_that_only_repeats_what_is_known_is_ended() -> None:
+    """After as many known items in a row as the order allows, the stream is closed; the torn line is not taken."""
+    provider = _fruits()
+    done = _end_of(provider, _known("apple"), _known("BANANA", "Plum"), _order(patience=2))
+    assert (done.finish_reason, done.items, done.refused) == ("repeating", 3, 1)
+    assert done.usage is not None
+    assert done.usage.estimated
+    assert provider.stopped_early == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "order"),
+    [
+        (("Apple", "Banana"), {"patience": 3}),
+        (("Apple", "Plum"), {"patience": 2}),
+        (("Apple", "Banana"), {}),
+        (("Apple", "Banana"), {"patience": 2, "mode": "audit"}),
+        (("Apple", "Banana"), {"patience": 2, "mode": "plan"}),
+        (("Apple", "Banana"), {"patience": 2, "mode": "validate", "candidates": ("Apple",)}),
+        ((), {"patience": 2}),
+    ],
+)
+def test_every_other_answer_is_read_to_its_end(known: tuple[str, ...], order: dict[str, Any]) -> None:
+    """A shorter row, no patience, an audit, a plan, a validation: nothing is cut."""
+    provider = _fruits()
+    done = _end_of(provider, _known(*known), _order(**order))
+    assert (done.finish_reason, done.items, done.usage) == ("stop", 5, Usage(10, 20))
+    assert provider.stopped_early == 0
+
+
+def test_known_is_what_the_runs_identity_says() -> None:
+    """Advice about repeats follows `Configure.identity`."""
+    known = _known("apple", "banana", identity=Identity.EXACT)
+    assert _end_of(_fruits(), known, _order(patience=2), identity=Identity.EXACT).finish_reason == "stop"
+    known = _known("Apple", "Banana", identity=Identity.EXACT)
+    assert _end_of(_fruits(), known, _order(patience=2), identity=Identity.EXACT).finish_reason == "repeating"
+
+
+def test_an_answer_that_repeats_itself_in_other_spellings_is_ended_too() -> None:
+    """What this same answer brought counts as known, without any word from the orchestrator."""
+    provider = ScriptedProvider(Chunk("Apple\n"), Chunk("The Apple\n"), Chunk("Apple (fruit)\n"), asyncio.Event())
+    assert _end_of(provider, _order(patience=2)).finish_reason == "repeating"
+
+
+def test_an_order_in_the_log_is_without_its_lists() -> None:
+    """What is known and what is to be judged would fill the log."""
+    shown = describe(_order(avoid=("Apple", "Banana"), candidates=("Cherry",)))
+    assert "2 items" in shown
+    assert "1 items" in shown
+    assert not any(name in shown for name in ("Apple", "Banana", "Cherry"))
 
 
 def test_cancel_stops_one_stream_and_reports_it() -> None:

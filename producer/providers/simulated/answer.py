@@ -6,17 +6,17 @@ import random
 
 import msgspec
 
+from contract.messages import Scope
 from producer.providers.base import Call
 from producer.providers.simulated.choosing import Sighting, choose_names
+from producer.providers.simulated.facets import plan_facets
+from producer.providers.simulated.judging import ALL_BELONG, object_to
 from producer.providers.simulated.options import SimulationOptions
-from producer.providers.simulated.popularity import popularity_of
 from producer.providers.simulated.seeds import plain_topic, seed_of
 from producer.providers.simulated.world import universe_of
 from producer.providers.simulated.writing import choose_style, write
 
 CHARS_PER_TOKEN = 4
-DEFAULT_SIZE = 60
-"""Items of an answer to a call that does not say how many it wants."""
 _CUT = (0.3, 0.95)
 
 
@@ -26,7 +26,8 @@ class Answer(msgspec.Struct, frozen=True):
     Attributes:
         text: The whole text.
         finish_reason: `stop`, or `length` where the text was cut.
-        sightings: The names as they were meant; where the text was cut, the last ones are missing from it.
+        sightings: The items as they were meant; where the text was cut, the last ones are missing from it. None in
+            plans and judgements, which name no items.
     """
 
     text: str
@@ -36,7 +37,13 @@ class Answer(msgspec.Struct, frozen=True):
 
 def answer_seed(model: str, call: Call, seed: int) -> int:
     """What an answer depends on, besides the options, as one number."""
-    return seed_of(model, plain_topic(call.topic), seed, call.size, len(call.avoid), *call.avoid)
+    parts: list[str | int] = [model, plain_topic(call.topic), seed, call.size, len(call.avoid), *call.avoid]
+    if call.scope != Scope():
+        scope = call.scope
+        parts += ["scope", scope.facet, scope.prefix, scope.language, len(scope.besides), *scope.besides]
+    if call.mode in ("plan", "validate"):
+        parts += [call.mode, *call.candidates]
+    return seed_of(*parts)
 
 
 def make_answer(model: str, options: SimulationOptions, call: Call, seed: int) -> Answer:
@@ -45,15 +52,21 @@ def make_answer(model: str, options: SimulationOptions, call: Call, seed: int) -
     Args:
         model: The model's name; each has its own popularity order.
         options: With `mess` already multiplied in (`options.with_mess`).
-        call: Its topic, size, avoid-list and token limit; its prompt is not read.
+        call: All but its prompt, which is not read.
         seed: The call's seed, or a fresh one where it has none.
     """
     rng = random.Random(answer_seed(model, call, seed))
     world = universe_of(call.topic, options)
-    popularity = popularity_of(world, model, options)
     style = choose_style(options, rng)
-    sightings = choose_names(world, popularity, options, call.avoid, call.size or DEFAULT_SIZE, rng)
-    text = write([sighting.text for sighting in sightings], style, call.topic, rng)
+    sightings: list[Sighting] = []
+    if call.mode == "validate":
+        # Told to repeat lines as they stand, a model adds no marks.
+        text = "\n".join(object_to(world, options, call, rng) or [ALL_BELONG]) + "\n"
+    elif call.mode == "plan":
+        text = write(plan_facets(world, options, call, rng), style, call.topic, rng)
+    else:
+        sightings = choose_names(world, model, options, call, rng)
+        text = write([sighting.text for sighting in sightings], style, call.topic, rng)
     whole = len(text)
     if options.cut_rate > rng.random():
         text = _cut_within_line(text, rng)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
+from producer.providers.base import Call
 from producer.providers.simulated.matching import misspelled, misspelling_spots, without_accents
 from producer.providers.simulated.naming import invent_noise
 from producer.providers.simulated.options import SimulationOptions
-from producer.providers.simulated.popularity import Popularity, compliance
+from producer.providers.simulated.popularity import compliance, popularity_of
+from producer.providers.simulated.scoping import draw_within
 from producer.providers.simulated.world import World
+
+DEFAULT_SIZE = 60
+"""Items of an answer to a call that does not say how many it wants."""
 
 _LONGEST_LOOP = 6
 _SHARE_OF_COUNTER_LOOPS = 0.25
@@ -33,23 +38,26 @@ class Sighting(msgspec.Struct, frozen=True):
 
 
 def choose_names(
-    world: World,
-    popularity: Popularity,
-    options: SimulationOptions,
-    avoid: Sequence[str],
-    size: int,
-    rng: random.Random,
+    world: World, model: str, options: SimulationOptions, call: Call, rng: random.Random
 ) -> list[Sighting]:
     """The names of one answer in their order.
 
-    Items are drawn without replacement; one that stands on the avoid-list is left out with the probability
-    `compliance`. Then come repeats, noise and loops. There are fewer than `size` where the model stops early or knows
-    no more, and more where it loops.
+    Items of the call's scope are drawn without replacement; one that stands on the avoid-list is left out with the
+    probability `compliance`. Then come repeats, noise and loops. There are fewer than asked for where the model stops
+    early or knows no more, and more where it loops.
+
+    Args:
+        world: The topic's.
+        model: The model's name; each has its own popularity order.
+        options: With `mess` already multiplied in.
+        call: Its scope, size (0: `DEFAULT_SIZE`) and avoid-list are read.
+        rng: Draws everything.
     """
+    size = call.size or DEFAULT_SIZE
     if options.early_stop_rate > rng.random():
         size = max(1, int(size * rng.uniform(*_EARLY_STOP)))
     named: list[Sighting] = []
-    fresh = _obedient_draws(world, popularity, options, avoid, rng)
+    fresh = _obedient_draws(world, model, options, call, rng)
     while len(named) < size:
         roll = rng.random()
         if roll < options.noise_rate:
@@ -67,11 +75,12 @@ def choose_names(
 
 
 def _obedient_draws(
-    world: World, popularity: Popularity, options: SimulationOptions, avoid: Sequence[str], rng: random.Random
+    world: World, model: str, options: SimulationOptions, call: Call, rng: random.Random
 ) -> Iterator[str]:
-    avoided = {world.canonical(text) for text in avoid}
-    obedience = compliance(len(avoid), options)
-    for index in popularity.draw(rng):
+    avoided = {world.canonical(text) for text in call.avoid}
+    obedience = compliance(len(call.avoid), options)
+    popularity = popularity_of(world, model, options, call.scope.language)
+    for index in draw_within(world, popularity, options, call.scope, rng):
         item = world.items[index]
         if item not in avoided or rng.random() >= obedience:
             yield item

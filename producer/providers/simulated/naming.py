@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Container, Iterator
 from functools import cache
+from typing import NamedTuple
 
 from producer.providers.simulated.matching import match_key
 from producer.providers.simulated.seeds import plain_topic, seed_of
@@ -126,6 +127,10 @@ _THEMES: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
     ),
 )
 _ANY_THEME = ("{0}", "{0} {1}", "New {0}", "{0} of {1}", "The {0}", "{0}-{1}", "Grand {0}", "{0} & {1}", "{0} {1} II")
+_KINDS_OF_FACETS = ("region", "tradition", "school", "family", "era", "district", "movement", "branch")
+"""No pattern of an item ends so: a facet's name never means an item."""
+
+_PARTS_OF_FACETS = ("Early {0}", "Northern {0}", "Modern {0}", "Southern {0}", "Late {0}")
 _FOREIGN_ARTICLES = frozenset({"der", "das", "den", "les", "des", "los", "las", "ile", "une"})
 
 
@@ -149,6 +154,24 @@ def invent_names(topic: str, taken: Container[str]) -> Iterator[tuple[str, str]]
         if key not in seen and key not in taken:
             seen.add(key)
             yield key, name
+
+
+class FacetName(NamedTuple):
+    """The name of a facet, and those of what it can be split into."""
+
+    whole: str
+    parts: tuple[str, ...]
+
+
+def invent_facets(rng: random.Random) -> Iterator[FacetName]:
+    """Names of facets without end; no two are alike."""
+    seen: set[str] = set()
+    while True:
+        whole = f"{_word(rng)} {_pick(rng, _KINDS_OF_FACETS)}"
+        key = match_key(whole)
+        if key not in seen:
+            seen.add(key)
+            yield FacetName(whole, tuple(pattern.format(whole) for pattern in _PARTS_OF_FACETS))
 
 
 @cache

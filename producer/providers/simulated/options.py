@@ -13,6 +13,8 @@ from contract.errors import ConfigurationError
 LARGEST_WORLD = 200_000
 """Most generated items of one topic; more would only show how long names take to invent."""
 
+MOST_FACETS = 1000
+
 Rate = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
 Seconds = Annotated[float, Meta(ge=0, le=3600, description="seconds from 0 to 3600")]
 WorldName = Literal["auto", "elements", "territories", "languages", "lexers", "airports", "generated"]
@@ -35,6 +37,16 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         compliance_short: Probability that an avoided item is left out, for a short avoid-list.
         compliance_long: The same for a very long one.
         compliance_scale: Length of the avoid-list, in items, over which 63 % of that fall happens.
+        facets: How many parts a plan could name; 0: one for about 70 items, but at least 6 and at most 40.
+        facet_misses: Share of the items that belong to none of them; also of a facet's items, to none of its parts.
+        plan_recall: Share of the facets that a plan names; it is mostly small ones that are forgotten.
+        facet_obedience: Probability that an item belongs to the facet that was asked for (or to none of those it was
+            to leave aside), where it is not drawn from everything.
+        letter_obedience: The same for the first letters that were asked for.
+        language_correlation: Correlation of log rank between what a model thinks of in another language and what it
+            thinks of otherwise.
+        judgement: Probability that a text which is no item is recognised, where the model is asked to judge; an item
+            is taken for none with a tenth of what is missing to 1.
         mess: Multiplies every rate of the next group; 0 gives one clean item a line.
         case_rate: Per item: upper, lower or title case.
         typo_rate: Per item: two letters swapped, one left out or doubled.
@@ -80,6 +92,14 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     compliance_short: Rate = 0.97
     compliance_long: Rate = 0.6
     compliance_scale: Annotated[float, Meta(ge=1, le=1e6, description="a number from 1 to 1000000")] = 300.0
+
+    facets: Annotated[int, Meta(ge=0, le=MOST_FACETS, description=f"a whole number from 0 to {MOST_FACETS}")] = 0
+    facet_misses: Rate = 0.1
+    plan_recall: Rate = 1.0
+    facet_obedience: Rate = 0.9
+    letter_obedience: Rate = 0.85
+    language_correlation: Rate = 0.8
+    judgement: Rate = 0.9
 
     mess: Annotated[float, Meta(ge=0, le=100, description="a number from 0 to 100")] = 1.0
     case_rate: Rate = 0.03

@@ -24,8 +24,9 @@ _TRUNCATED_SHARE = (0.1, 0.9)
 class SimulatedProvider:
     """A model that needs no key and no network, and whose universe is known (`universe_of`).
 
-    Its answer depends on the options, the model's name and the call's topic, seed, avoid-list, size and token limit,
-    and on nothing else. Failures depend on the seed too; the same call made again is a new attempt with a new draw.
+    Its answer depends on the options, the model's name and all of the call but its prompt, and on nothing else; it
+    answers `audit` as it does `explore`. Failures depend on the seed too; the same call made again is a new attempt
+    with a new draw.
 
     Args:
         setup: `options` are those of `SimulationOptions`; `model` is any name.

@@ -28,11 +28,16 @@ class World:
         name: The closed list's name, or `generated`.
         keys: Key to item, in the order of popularity.
         other_names: Item to its other names, as written.
+
+    Attributes:
+        items: All items, most popular first.
+        keys: Their keys.
     """
 
     def __init__(self, name: str, keys: dict[str, str], other_names: Mapping[str, tuple[str, ...]]) -> None:
         self.name = name
         self.items = tuple(keys.values())
+        self.keys = tuple(keys)
         self.other_names = MappingProxyType(dict(other_names))
         self._keys = keys
         self._remembered: dict[str, str | None] = {}
@@ -63,6 +68,8 @@ class World:
                 return found
         for reading in readings:
             key = full_key(reading[:_LONGEST_CORRECTED])
+            if sum(word not in self._words for word in key.split()) > 1:
+                continue  # a slip changes one word, and most noise has several that no item has
             meant = {item for item in map(self._spelled, slip_corrections(key)) if item is not None}
             if len(meant) == 1:
                 return meant.pop()
@@ -70,6 +77,10 @@ class World:
 
     def _spelled(self, key: str) -> str | None:
         return self._keys.get(key) or self._more_keys.get(key)
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(word for keys in (self._keys, self._more_keys) for key in keys for word in key.split())
 
     @cached_property
     def _more_keys(self) -> dict[str, str]:

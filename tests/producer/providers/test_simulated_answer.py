@@ -1,5 +1,6 @@
 """Answers of the simulated model: determinism, obedience, and each bad habit present at rate 1 and absent at 0."""
 
+import hashlib
 import json
 import os
 import random
@@ -20,7 +21,7 @@ from producer.providers.base import Call
 from producer.providers.simulated import Answer, SimulationOptions, World, make_answer, universe_of, with_mess
 from producer.providers.simulated.choosing import Sighting, choose_names
 from producer.providers.simulated.matching import match_key
-from producer.providers.simulated.popularity import Popularity, compliance
+from producer.providers.simulated.popularity import compliance
 
 CLEAN = with_mess(SimulationOptions(mess=0))
 TOPIC = "Paris attractions"
@@ -74,6 +75,14 @@ def test_the_same_call_has_the_same_answer_and_another_seed_another() -> None:
         answer(options, topic="Rome attractions"),
     ]
     assert all(other.text != first.text for other in others)
+
+
+def test_answers_to_the_whole_topic_stay_what_they_were() -> None:
+    """What scopes, plans and judgements added draws nothing where none is asked for: figures stay comparable."""
+    avoid = universe_of(TOPIC).items[:20]
+    calls = [Call("", "", 4000, topic=TOPIC, size=60, avoid=listed) for listed in ((), avoid)]
+    texts = [make_answer("m", with_mess(SimulationOptions()), call, seed).text for call in calls for seed in range(20)]
+    assert hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16] == "acf435d63082ddd8"
 
 
 def test_answers_are_the_same_in_every_process() -> None:
@@ -219,8 +228,8 @@ def test_a_cut_answer_ends_inside_a_line(topic: str) -> None:
 
 def chosen(world: World, options: SimulationOptions, seed: int) -> list[Sighting]:
     """Names of an answer from a world made by hand."""
-    popularity = Popularity(list(range(len(world.items))), [1.0] * len(world.items))
-    return choose_names(world, popularity, options, (), 30, random.Random(seed))
+    alike = msgspec.structs.replace(options, zipf_exponent=0.0)
+    return choose_names(world, "m", alike, Call("", "", 4000, size=30), random.Random(seed))
 
 
 def test_a_slip_that_makes_another_item_is_not_made() -> None:
