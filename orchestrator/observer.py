@@ -22,11 +22,15 @@ _NO_CARRIER: Mapping[str, str] = {}
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """A batch and what became of it; `outcome` is None for one that came too late to be taken in."""
+    """A batch and what became of it.
+
+    `outcome` is None for one that came too late to be taken in, and for one whose items are `parts` of the topic.
+    """
 
     producer: int
     batch: ItemBatch
     outcome: Ingested | None
+    parts: bool = False
 
 
 class RunObserver:

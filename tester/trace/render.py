@@ -56,6 +56,7 @@ _TELLING = {
     names.ITEMS_HELD: "app.items.",
     names.ITEMS_BLANK: "app.items.",
     names.ITEMS_LATE: "app.items.",
+    names.ITEMS_PARTS: "app.items.",
     names.ITEMS_WRITTEN: "app.items.",
     names.SPANS_EMITTED: "app.",
     names.MESSAGING_COUNT: "messaging.batch.",
@@ -71,6 +72,7 @@ _UNLESS_ZERO = frozenset(
         names.ITEMS_HELD,
         names.ITEMS_BLANK,
         names.ITEMS_LATE,
+        names.ITEMS_PARTS,
     }
 )
 

@@ -251,6 +251,7 @@ _FATES = (
     names.ITEMS_HELD,
     names.ITEMS_BLANK,
     names.ITEMS_LATE,
+    names.ITEMS_PARTS,
 )
 
 
