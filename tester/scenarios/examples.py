@@ -96,7 +96,7 @@ class Examples:
         orders.children().named(names.SEND_ITEMS).sources().every({names.MESSAGING_OPERATION: names.PROCESS})
         # Counts, sums, values, groups, one.
         check(orders.sum(names.ITEMS_PARSED) > 0, "orders bring items")
-        check(set(orders.values(names.ORDER_MODE)) == {"explore"}, "orders explore")
+        check(set(orders.values(names.ORDER_MODE)) <= {"audit", "explore"}, "orders explore, or audit")
         check(len(orders.group_by(names.PRODUCER_INDEX)) == _PRODUCERS, "every producer has orders")
         trace.select(name=names.RUN).one()
         # Of the requests only the overloaded one failed; those of the killed producer are not told by anybody.

@@ -72,7 +72,7 @@ def _one_after_another(context: Context, api: str) -> None:
     server = _serve(context, plan, api, chunk_chars=5)
     place = context.place(f"one-after-another-{api}")
     ended = context.run(
-        *arguments(len(plan), "--concurrency", "2", "--max-attempts", "20"),
+        *arguments(len(plan), "--concurrency", "2", "--max-attempts", "20", "--strategy", "listed"),
         *("--producers", "1", "--provider", f"{api}:model"),
         place=place,
         environment=environment_of({api: server}),
@@ -98,8 +98,8 @@ def _one_after_another(context: Context, api: str) -> None:
     _check_retries(trace)
     _check_pause(trace)
     check(
-        any(item in entries[-1].prompt for entry in entries[:-1] for item in entry.items),
-        "the prompt of the last request should name items that earlier answers had brought",
+        any(item in entries[-1].prompt + entries[-2].prompt for entry in entries[:-2] for item in entry.items),
+        "the prompts of the last requests should name items that earlier answers had brought",
     )
     check_equal("kinds of errors in the trace", failed, _KINDS)
 

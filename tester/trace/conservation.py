@@ -2,8 +2,8 @@
 
 Items are neither lost nor made up between processes: parsed = sent = received (or late) and received = new + duplicate
 + held + blank + parts (what a plan names is no item); the new ones are those written, the root's, the lines of
-attributes.txt and the rows of run.db. What a killed process had in hand is excused, and nothing else. In web mode all of
-it holds for each topic's run by itself.
+attributes.txt and the rows of run.db. What a killed process had in hand is excused, and nothing else. In web mode all
+of it holds for each topic's run by itself.
 """
 
 from __future__ import annotations
