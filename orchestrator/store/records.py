@@ -36,8 +36,10 @@ class Ingested(msgspec.Struct, frozen=True):
         new: Items found for the first time, in the model's order; they stand in `attributes.txt` now.
         duplicate: Items known before, or repeated within the order.
         repeated: First spelling of known items that this order has named for the first time, for the avoid-list.
-        blank: Items without any text; they are counted as refused.
+        blank: Items that were not taken in, for they had no text or the checks rejected them; they are counted as
+            refused.
         held: New items beyond `max_items`; kept, and admitted by a later run that allows more.
+        rejected: Those of `blank` that the checks rejected; they stand in `rejected.jsonl`.
     """
 
     order_id: int
@@ -46,6 +48,7 @@ class Ingested(msgspec.Struct, frozen=True):
     repeated: tuple[str, ...]
     held: int
     blank: int = 0
+    rejected: int = 0
 
 
 class Written(msgspec.Struct, frozen=True):
