@@ -19,7 +19,8 @@ from msgspec import UNSET, UnsetType
 from contract.messages import Decoder, LogLine, Ready, Secret, Shutdown, TelemetrySetup
 
 TopicState = Literal["starting", "running", "paused", "stopping", "finished", "interrupted", "failed"]
-"""`interrupted`: stopped before it was done, by a person or by a process's death; it can be continued."""
+"""`starting`: until a producer has been ready. `interrupted`: stopped before it was done, by a person or by a process's
+death; it can be continued."""
 LIVE_STATES = frozenset({"starting", "running", "paused", "stopping"})
 
 # --- what is shown --------------------------------------------------------------------------------------------

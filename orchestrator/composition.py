@@ -101,6 +101,7 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         processes.prepare()
         # From here on the fork server imports the vendors' SDKs, which takes longest: the rest is imported beside it.
         from archive.filesystem import RealFileSystem
+        from orchestrator.curation.validity import Validity
         from orchestrator.event_log import EventLog
         from orchestrator.processes.communicator import producer_channels
         from orchestrator.run import Run
@@ -126,6 +127,7 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
             filter_name=settings.filter,
             fresh=settings.fresh,
             max_items=settings.max_attributes,
+            validity=Validity(settings.topic) if settings.checks == "on" else None,
         )
         stack.callback(store.close)
         event_log = EventLog(store.folder, filesystem)
@@ -208,9 +210,9 @@ def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | 
         raise ConfigurationError(f"--price for {', '.join(sorted(unknown))}, which is not used; this run has {known}")
     prices = {spec.name: price_of(spec, given) for spec in specs}
     if settings.max_cost_usd is not None:
-        for name, price in prices.items():
-            if price is None:
-                raise ConfigurationError(unknown_price(name))
+        for spec in specs:
+            if prices[spec.name] is None and spec.weight > 0:
+                raise ConfigurationError(unknown_price(spec.name))
     return prices
 
 

@@ -89,7 +89,7 @@ def parse_provider_list(text: str) -> list[Wanted]:
     """`provider[:model[:weight]],…`. A last part that is a number is the weight; the model's own name may hold colons.
 
     Raises:
-        ConfigurationError: An unknown provider, a weight that is none, or a provider named twice.
+        ConfigurationError: An unknown provider, a weight that is none, or no weight above 0.
     """
     wanted: list[Wanted] = []
     for entry in (part.strip() for part in text.split(",")):
@@ -107,12 +107,19 @@ def parse_provider_list(text: str) -> list[Wanted]:
             model, weight = rest, 1.0
         if rest.startswith(":"):
             raise ConfigurationError(f"{entry[:60]!r} names no model: provider[:model[:weight]]")
-        if weight <= 0 or not math.isfinite(weight):
-            raise ConfigurationError(f"the weight in {entry!r} must be above 0")
+        if weight < 0 or not math.isfinite(weight):
+            raise ConfigurationError(f"the weight in {entry!r} must be 0 or more")
         wanted.append(Wanted(vendor, model or "", weight))
     if not wanted:
         raise ConfigurationError("the provider list is empty: use env, test, local or provider:model[:weight],…")
+    if not any(entry.weight > 0 for entry in wanted):
+        raise ConfigurationError(f"in {text[:60]!r} a weight must be above 0")
     return wanted
+
+
+def provider_list(weights: Mapping[str, float]) -> str:
+    """What `parse_provider_list` takes for providers of these names (`vendor:model`) with these weights."""
+    return ",".join(f"{name}:{str(weight).removesuffix('.0')}" for name, weight in weights.items())
 
 
 def _weight(text: str) -> float | None:

@@ -18,6 +18,7 @@ import msgspec
 
 from contract.errors import ConfigurationError, UsageError
 from contract.identity import Identity
+from orchestrator.masking import masked
 from telemetry.configuration import trace_endpoint, without_secrets
 from telemetry.logs import LEVELS
 
@@ -46,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_time_s: float | None = None
     identity: Identity = Identity.NORMALIZED
     filter: str = "rbloom"
+    checks: str = "on"
     seed: int | None = None
     avoid_share: float = 0.25
     strategy: str = "auto"
@@ -210,6 +212,13 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "filter", "--filter", "NAME", Choice(*FILTERS), "duplicate filter in front of the exact index: rbloom, pybloom"
+    ),
+    Option(
+        "checks",
+        "--checks",
+        "on|off",
+        Choice("on", "off"),
+        "set new items aside in rejected.jsonl that are not of the list's kind: sentences, remarks, another script",
     ),
     Option("seed", "--seed", "N", seed_number, "makes the simulated model and the planner repeatable"),
     Option("avoid_share", "--avoid-share", "SHARE", share, "share of the model's context for the list of known items"),
@@ -390,7 +399,7 @@ def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settings_as_json(settings: Settings) -> dict[str, Any]:
-    """The settings as JSON values, only text that can be written. A trace endpoint's password is in it."""
+    """The settings as JSON values, only text that can be written. Secrets are in it."""
     built: dict[str, Any] = msgspec.to_builtins(
         settings, enc_hook=lambda value: str(value).encode(errors="replace").decode()
     )
@@ -398,9 +407,18 @@ def settings_as_json(settings: Settings) -> dict[str, Any]:
 
 
 def shown_settings(settings: Settings) -> dict[str, Any]:
-    """The settings as JSON values, as they may be shown and kept: without a trace endpoint's password."""
+    """The settings as JSON values, as they may be shown and kept.
+
+    A trace endpoint's password is left out, secrets in provider options are masked.
+    """
     endpoint = settings.trace_endpoint
-    return settings_as_json(msgspec.structs.replace(settings, trace_endpoint=endpoint and without_secrets(endpoint)))
+    return settings_as_json(
+        msgspec.structs.replace(
+            settings,
+            trace_endpoint=endpoint and without_secrets(endpoint),
+            provider_options=tuple(masked(option) for option in settings.provider_options),
+        )
+    )
 
 
 def settings_from_json(values: Mapping[str, Any]) -> Settings:

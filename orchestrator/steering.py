@@ -14,6 +14,7 @@ from contract.errors import UsageError
 from contract.service import Action, Change, Pause, Stop, Unpause
 from orchestrator.events import Steered, StopReason
 from orchestrator.limits import unknown_price
+from orchestrator.providers import provider_list
 from orchestrator.routing import ProviderState
 from orchestrator.settings import Settings, checked
 
@@ -145,8 +146,11 @@ class Steering:
         text = _described(run.settings, settings, weights, run.router.states)
         if not text:
             return
-        run.adopt(settings)
         run.router.reweigh(weights)
+        if weights:  # so that they are kept for the run's continuation
+            after = {name: state.weight for name, state in run.router.states.items()}
+            settings = msgspec.structs.replace(settings, provider=provider_list(after))
+        run.adopt(settings)
         self._tell(Steered("changed", text))
 
 

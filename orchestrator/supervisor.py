@@ -57,6 +57,10 @@ class Supervisor:
         processes: Starts and ends the processes.
         observer: Told of each process's start and end.
         clock: Monotonic seconds.
+
+    Attributes:
+        producers: All that there are or were, by index.
+        begun: Whether a producer has been ready for orders.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.producers = [Producer(index) for index in range(count)]
+        self.begun = False
         self._configure_providers = tuple(setups)
         self._log_level = log_level
         self._communicator = communicator
@@ -157,7 +162,7 @@ class Supervisor:
         log.log(TRACE, "from producer %d: %r", producer.index, message)
         match message:
             case Ready():
-                producer.ready = True
+                producer.ready = self.begun = True
                 self._failed_starts = 0
                 self._observer.ready(producer.index)
                 log.debug("producer %d is ready (pid %d, %.0f ms)", producer.index, message.pid, message.start_s * 1000)

@@ -82,7 +82,9 @@ def _state(run: Run) -> TopicState:
         return "interrupted" if run.stop_reason in _BROKEN_OFF else "finished"
     if run.stop_reason is not None:
         return "stopping"
-    return "paused" if run.paused else "running"
+    if run.paused:
+        return "paused"
+    return "running" if run.supervisor.begun else "starting"
 
 
 def _provider(state: ProviderState, figures: ProviderFigures, now: float) -> ProviderView:

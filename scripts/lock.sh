@@ -10,6 +10,6 @@ compile() {
 }
 printf 'hatchling\neditables\n' >lock/build.in
 trap 'rm -f lock/build.in' EXIT
-compile --all-extras --group dev pyproject.toml lock/build.in -o lock/dev.txt
+compile --extra parquet --extra pybloom --group dev pyproject.toml lock/build.in -o lock/dev.txt
 compile pyproject.toml lock/build.in --constraint lock/dev.txt -o lock/run.txt
 ! grep -nE '(https?|file)://' lock/*.txt

@@ -41,6 +41,8 @@ class OrchestratorConfig(msgspec.Struct, frozen=True, kw_only=True):
     filter: str | None = None
     seed: int | None = None
     avoid_share: float | None = None
+    strategy: str | None = None
+    checks: str | None = None
     max_attempts: int | None = None
     connect_timeout_s: float | None = None
     read_timeout_s: float | None = None
@@ -75,6 +77,8 @@ class OrchestratorConfig(msgspec.Struct, frozen=True, kw_only=True):
             "--filter": self.filter,
             "--seed": self.seed,
             "--avoid-share": _decimal(self.avoid_share),
+            "--strategy": self.strategy,
+            "--checks": self.checks,
             "--max-attempts": self.max_attempts,
             "--connect-timeout": _decimal(self.connect_timeout_s),
             "--read-timeout": _decimal(self.read_timeout_s),
@@ -170,6 +174,14 @@ class ConfigBuilder:
     def seed(self, number: int) -> Self:
         """Makes the simulated model and the planner repeatable."""
         return self._set("seed", number)
+
+    def strategy(self, name: str) -> Self:
+        """How to ask: `auto`, `plain`, `listed`, `facets` or `letters`."""
+        return self._set("strategy", name)
+
+    def checks(self, switch: str) -> Self:
+        """Whether items are checked for being of the topic's kind: `on` or `off`."""
+        return self._set("checks", switch)
 
     def avoid_share(self, share: float) -> Self:
         """Share of the model's context for the list of known items, 0 to 0.9."""

@@ -20,6 +20,8 @@ _OPTION_NAME = re.compile(r"[a-z]+\.[A-Za-z_][A-Za-z0-9_.]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _IDENTITIES = ("exact", "normalized", "aggressive")
 _FILTERS = ("rbloom", "pybloom")
+_STRATEGIES = ("auto", "plain", "listed", "facets", "letters")
+_SWITCH = ("on", "off")
 _OF_A_SERVICE = ("host", "port", "allowed_hosts")
 _OF_A_RUN = ("topic", "fresh", "json", "quiet")
 
@@ -67,7 +69,13 @@ def _check(values: dict[str, Any]) -> None:
         _number(values, name, _LEAST_S, 1e9 - 1)
     _number(values, "max_cost_usd", 1e-9, math.inf)
     _number(values, "avoid_share", 0.0, 0.9)
-    for name, allowed in (("identity", _IDENTITIES), ("filter", _FILTERS), ("log_level", tuple(LEVELS))):
+    for name, allowed in (
+        ("identity", _IDENTITIES),
+        ("filter", _FILTERS),
+        ("strategy", _STRATEGIES),
+        ("checks", _SWITCH),
+        ("log_level", tuple(LEVELS)),
+    ):
         if name in values and values[name] not in allowed:
             raise ConfigError(f"{name} must be one of {', '.join(allowed)}, not {_shown(values[name])}")
     for name in ("fresh", "json", "quiet"):

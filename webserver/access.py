@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -61,6 +62,21 @@ def same_origin(origin: str | None, fetch_site: str | None, host: str) -> bool:
     return origin is None or origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
 
 
+class Session:
+    """A browser that has shown the token.
+
+    Args:
+        ends_at: When it ends by itself.
+
+    Attributes:
+        ended: Set when it has been ended: what was opened in it is to be closed.
+    """
+
+    def __init__(self, ends_at: float) -> None:
+        self.ends_at = ends_at
+        self.ended = asyncio.Event()
+
+
 class Access:
     """The token and the sessions that stand for it.
 
@@ -73,7 +89,7 @@ class Access:
     def __init__(self, token: str | None, port: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._token = None if token is None else token.encode()
         self._clock = clock
-        self._sessions: OrderedDict[bytes, float] = OrderedDict()
+        self._sessions: OrderedDict[bytes, Session] = OrderedDict()
         self._failures = TokenBuckets(FAILED_ATTEMPTS_PER_S, FAILED_ATTEMPTS, clock)
         self.cookie_name = f"orchestrator-session-{port}"
 
@@ -82,8 +98,8 @@ class Access:
         """Whether a token is needed."""
         return self._token is not None
 
-    def check(self, authorization: str | None, cookies: str | None, client: str) -> None:
-        """Let a request pass.
+    def check(self, authorization: str | None, cookies: str | None, client: str) -> Session | None:
+        """Let a request pass; the session that let it, or None where it was the token, or nothing is needed.
 
         Args:
             authorization: The `Authorization` header.
@@ -93,14 +109,18 @@ class Access:
         Raises:
             Problem: 401, or 429 after too many wrong tokens.
         """
-        if self._token is None or self._has_session(cookies):
-            return
+        if self._token is None:
+            return None
+        session = self._session(cookies)
+        if session is not None:
+            return session
         if authorization is None:
             raise _unauthorized("a token is needed: the service printed it when it started")
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise _unauthorized("the token is sent as: Authorization: Bearer TOKEN")
         self._check_token(token.strip(), client)
+        return None
 
     def open_session(self, token: str, client: str) -> str | None:
         """A new session's id for the right token; None where none is needed. Raises `Problem` as `check` does."""
@@ -108,14 +128,19 @@ class Access:
             return None
         self._check_token(token, client)
         session = secrets.token_urlsafe(32)
-        self._sessions[_digest(session)] = self._clock() + SESSION_S
+        self._sessions[_digest(session)] = Session(self._clock() + SESSION_S)
         if len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
+            self._end(next(iter(self._sessions)))
         return session
 
     def close_session(self, cookies: str | None) -> None:
         """End the session that a request names, if there is one."""
-        self._sessions.pop(_digest(self._named(cookies)), None)
+        self._end(_digest(self._named(cookies)))
+
+    def _end(self, key: bytes) -> None:
+        session = self._sessions.pop(key, None)
+        if session is not None:
+            session.ended.set()
 
     def _check_token(self, token: str, client: str) -> None:
         # Before the comparison: who guesses must not learn any more whether a guess was right.
@@ -127,13 +152,13 @@ class Access:
             self._failures.take(client)
             raise _unauthorized("the token is wrong: the service printed the right one when it started")
 
-    def _has_session(self, cookies: str | None) -> bool:
+    def _session(self, cookies: str | None) -> Session | None:
         key = _digest(self._named(cookies))
-        ends = self._sessions.get(key)
-        if ends is not None and ends < self._clock():
-            del self._sessions[key]
-            return False
-        return ends is not None
+        session = self._sessions.get(key)
+        if session is not None and session.ends_at < self._clock():
+            self._end(key)
+            return None
+        return session
 
     def _named(self, cookies: str | None) -> str:
         return cookie_parser(cookies).get(self.cookie_name, "") if cookies else ""

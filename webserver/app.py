@@ -27,7 +27,7 @@ from webserver.openapi import DESCRIPTION_PATH, describe
 from webserver.problems import JSON, handlers
 from webserver.reading import Reading
 from webserver.routes import RouteTable
-from webserver.security import Gate
+from webserver.security import SESSION, Gate
 from webserver.service_link import ServiceLink
 from webserver.tracing import WebTrace
 from webserver.workers import Workers
@@ -88,6 +88,6 @@ class WebApp:
 
     def _add_live(self, api: FastAPI) -> None:
         async def live(socket: WebSocket) -> None:
-            await serve_live(self.hub, socket)
+            await serve_live(self.hub, socket, socket.scope[SESSION])
 
         api.add_api_websocket_route(LIVE_PATH, live)

@@ -40,6 +40,7 @@ class Backlog:
         self._news: deque[str] = deque()
         self._characters = 0
         self._view: str | None = None
+        self._view_is_last = False
         self._summaries: Summaries | None = None
         self._ids: set[str] = set()
         self._ping: str | None = None
@@ -60,9 +61,9 @@ class Backlog:
             self._news.clear()
             self._characters = 0
 
-    def put_view(self, text: str) -> None:
-        """The watched topic's state, in place of one that waits."""
-        self._view = text
+    def put_view(self, text: str, *, last: bool = False) -> None:
+        """The watched topic's state, in place of one that waits; the last of a run comes behind what led to it."""
+        self._view, self._view_is_last = text, last
 
     def put_summaries(self, summaries: Summaries) -> None:
         """Changed topics. Those that wait and these become one message, made when it can be sent."""
@@ -83,7 +84,7 @@ class Backlog:
         self._view = None
 
     def take(self) -> str | None:
-        """The next message, None when nothing waits. States first: news could come without end."""
+        """The next message, None when nothing waits. States first: news of a run could come without end."""
         if self._first:
             return self._first.popleft()
         if self._summaries is not None:
@@ -92,7 +93,7 @@ class Backlog:
         if self._ids:
             ids, self._ids = self._ids, set()
             return self._make_summaries(ids)
-        if self._view is not None:
+        if self._view is not None and not (self._view_is_last and self._news):
             text, self._view = self._view, None
             return text
         if self._news:

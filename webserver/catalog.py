@@ -122,7 +122,7 @@ class Catalog:
             id,
             lambda folder: self._indexes.refreshed(id).page(offset, limit, search, sort, descending),
             Page(0, 0, ()),
-            "items",
+            f"items of {id}",
         )
 
     async def history(self, id: str, points: int) -> Curve:  # noqa: A002 - the field's word

@@ -154,7 +154,7 @@ class Hub:
         news, gap = recent.missed(items_after, events_after)
         self._put_news(client, _news_message(id, news, gap))
         if watched.view is not None:
-            client.backlog.put_view(_view_message(watched.view))
+            client.backlog.put_view(_view_message(watched.view), last=watched.view.ended_at is not None)
         client.filled.set()
 
     async def end_all(self, code: int, reason: str, timeout_s: float) -> None:
@@ -246,7 +246,7 @@ class Hub:
             return
         message = _view_message(watched.view)
         for client in watched.clients:
-            client.backlog.put_view(message)
+            client.backlog.put_view(message, last=watched.view.ended_at is not None)
             client.filled.set()
 
     def _send_summaries(self) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect
 
+from webserver.access import Session
 from webserver.hub import Client, Hub
 from webserver.rates import TokenBuckets
 
@@ -46,15 +47,16 @@ class Watch(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(Watch).decode
 
 
-async def serve_live(hub: Hub, socket: WebSocket) -> None:
-    """Serve one connection to its end."""
+async def serve_live(hub: Hub, socket: WebSocket, session: Session | None) -> None:
+    """Serve one connection to its end, which is also the end of the session that it was opened in."""
     client = await hub.join()
     try:
         await socket.accept()
         reading = asyncio.create_task(_read(hub, client, socket))
         writing = asyncio.create_task(_write(client, socket))
         ending = asyncio.create_task(client.ended.wait())
-        tasks = (reading, writing, ending)
+        logged_out = asyncio.create_task(_end_with(session, client))
+        tasks = (reading, writing, ending, logged_out)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -89,6 +91,11 @@ async def _read(hub: Hub, client: Client, socket: WebSocket) -> None:
             client.end(_POLICY_VIOLATION, "no topic can have that id")
             return
         await hub.watch(client, watch.watch, watch.items_after or 0, watch.events_after or 0)
+
+
+async def _end_with(session: Session | None, client: Client) -> None:
+    await (session.ended if session is not None else asyncio.Event()).wait()
+    client.end(_POLICY_VIOLATION, "logged out")
 
 
 async def _write(client: Client, socket: WebSocket) -> None:

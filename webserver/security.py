@@ -13,7 +13,7 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from webserver.access import Access, KnownHosts, same_origin
+from webserver.access import Access, KnownHosts, Session, same_origin
 from webserver.problems import JSON, Problem, too_many
 from webserver.rates import TokenBuckets, client_key
 from webserver.routes import RouteTable
@@ -24,6 +24,8 @@ BODY_S = 8.0
 CONTROL_PER_S, CONTROL_BURST = 10.0, 30
 READS_PER_S, READS_BURST = 100.0, 300
 
+SESSION = "orchestrator.session"
+"""In a request's scope: the `Session` that let it pass, or None."""
 _CONTROL = frozenset({"POST", "PATCH", "DELETE"})
 _WITH_BODY = frozenset({"POST", "PATCH"})
 _API = "/api/"
@@ -93,7 +95,7 @@ class Gate:
             return
         send = _with_headers(send, scope["path"])
         try:
-            self._check(scope)
+            scope[SESSION] = self._check(scope)
             if scope["type"] == "http" and scope["method"] in _CONTROL:
                 whole = await _whole_body(receive)
                 if whole is None:
@@ -107,7 +109,7 @@ class Gate:
             scope = {**scope, "method": "GET"}
         await self._app(scope, receive, send)
 
-    def _check(self, scope: Scope) -> None:
+    def _check(self, scope: Scope) -> Session | None:
         host = header(scope, b"host")
         if host is None or not self._hosts.allows(host):
             raise Problem(403, "this address is not known here: open the one that the service printed")
@@ -119,10 +121,12 @@ class Gate:
         # The page has many small files, which are in memory: to send one costs no more than to refuse it.
         if not self._paths.is_page(path) and (wait_s := (self._control if control else self._reads).take(client)):
             raise too_many(wait_s, "too many requests from this address; wait a little")
+        session = None
         if not self._paths.is_public(path):
-            self._access.check(header(scope, b"authorization"), header(scope, b"cookie"), client)
+            session = self._access.check(header(scope, b"authorization"), header(scope, b"cookie"), client)
         if scope["type"] == "http":
             self._check_form(scope)
+        return session
 
     def _check_form(self, scope: Scope) -> None:
         method, allowed = scope["method"], self._routes.methods(scope["path"])

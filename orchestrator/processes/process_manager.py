@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Protocol
 
 from contract.errors import ProducerStartError
 
+_SAFE_PATH = "PYTHONSAFEPATH"
+
 
 class ProcessHandle(Protocol):
     """One started process."""
@@ -128,7 +130,7 @@ class ForkServerProcessManager:
             self._prepared = True
             ForkServerProcessManager._users += 1
         self._context.set_forkserver_preload(self._preload)
-        with _blank_main(), without_variables(self._hidden):
+        with _blank_main(), _safe_path(), without_variables(self._hidden):
             try:
                 # Started first and by itself: it unblocks SIGINT in this process when it starts.
                 multiprocessing.resource_tracker.ensure_running()
@@ -143,7 +145,7 @@ class ForkServerProcessManager:
         process = self._context.Process(target=self._target, args=(endpoint,), name=name, daemon=True)
         try:
             # Hidden here too: a fork server that has died is started anew by this.
-            with terminal_signals_blocked(), _blank_main(), without_variables(self._hidden):
+            with terminal_signals_blocked(), _blank_main(), _safe_path(), without_variables(self._hidden):
                 process.start()
         except (OSError, EOFError) as error:
             raise ProducerStartError(f"cannot start {name}: {error or type(error).__name__}") from error
@@ -187,6 +189,20 @@ def _blank_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = real
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Let a process started here import nothing from the working directory, as `-P` does: the fork server would."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
 
 
 def signal_name(number: int) -> str:

@@ -34,6 +34,19 @@ _HEALTH_S = 2.0
 _LINES_SHOWN = 8
 
 
+class StartError(ServiceError):
+    """The service ended before it answered.
+
+    Args:
+        message: Why, in words.
+        ended_with: Its exit code; below 0: the signal that ended it.
+    """
+
+    def __init__(self, message: str, ended_with: int) -> None:
+        super().__init__(message)
+        self.passed_on = ended_with if ended_with > 0 else ExitCode.INTERNAL
+
+
 def start(arguments: Sequence[str]) -> None:
     """Start the service in the background and wait until it answers.
 
@@ -122,7 +135,8 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], output: Path, log: 
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise ServiceError(f"the service ended at once (exit code {process.returncode}):\n{_tail(log)}")
+            words = f"the service ended at once (exit code {process.returncode}):\n{_tail(log)}"
+            raise StartError(words, process.returncode)
         service = running(output)
         if service is not None and service.url and service.pid == process.pid and _healthy(service.local):
             return service
@@ -175,7 +189,7 @@ def _say(text: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Start or stop; the exit code says whether it went well."""
+    """Start or stop; the exit code says whether it went well, and is the service's own where that did not begin."""
     try:
         if arguments[:1] == ["start"]:
             start(arguments[1:])
@@ -185,7 +199,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
             raise UsageError("usage: background start [options of orchestrator] | stop [--output DIR]")
     except OrchestratorError as error:
         sys.stderr.write(f"orchestrator: {error}\n")
-        sys.exit(error.exit_code)
+        sys.exit(error.passed_on if isinstance(error, StartError) else error.exit_code)
     except OSError as error:
         sys.stderr.write(f"orchestrator: {error.strerror or error}\n")
         sys.exit(ExitCode.STORAGE)

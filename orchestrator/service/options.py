@@ -18,8 +18,8 @@ from orchestrator.settings import (
     positive_float,
     positive_int,
     seed_number,
-    settings_as_json,
     share,
+    shown_settings,
 )
 
 _LARGEST_SHARE = 0.9
@@ -59,7 +59,7 @@ def option_views(given: Mapping[str, Any], environment: Mapping[str, str]) -> tu
         given: Settings of the service's command line.
         environment: Its variables.
     """
-    defaults = settings_as_json(build_settings({**given, "topic": "any"}, environment))
+    defaults = shown_settings(build_settings({**given, "topic": "any"}, environment))
     views = [
         OptionView(
             option.field,

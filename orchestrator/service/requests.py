@@ -15,6 +15,7 @@ from archive.topics import folder_of
 from contract.errors import ConfigurationError, OrchestratorError, UsageError
 from contract.messages import Secret
 from contract.service import Begin, Continue, Start
+from orchestrator.masking import unmasked
 from orchestrator.settings import Settings, build_settings, checked, settings_as_json
 
 _CONTINUED = frozenset(Settings.__struct_fields__) - {"topic", "output", "fresh", "trace_endpoint", "log_level"}
@@ -89,6 +90,9 @@ class TopicRequests:
             kept = checked(kept)
         except UsageError as error:
             raise UsageError(f"the last run's settings cannot be used, {error}; give another value") from error
+        if "provider_options" in kept:
+            ours = build_settings({**self._given, "topic": "any"}, self._environment).provider_options
+            kept["provider_options"] = unmasked(kept["provider_options"], ours)
         settings = build_settings({**self._given, **kept, **given, "topic": last.topic}, self._environment)
         lifted = dict.fromkeys(_LIMITS & {name for name, value in message.options.items() if value is None})
         return msgspec.structs.replace(settings, **lifted, topic=last.topic, output=folder)

@@ -183,7 +183,8 @@ class _TopicProcess:
             if isinstance(event, ItemFound)
         ][-_NEWS_ITEMS:]
         lines = tuple(run.told)
-        if (items or lines) and self._link.unsent < NEWS_BACKLOG_BYTES:
+        ended = run.stats.ended_at is not None  # nothing later would tell of what is left out now
+        if (items or lines) and (ended or self._link.unsent < NEWS_BACKLOG_BYTES):
             self._link.send(News(tuple(items), lines))
         if time.monotonic() >= self._next_view:
             self._view(run)

@@ -19,7 +19,7 @@ from orchestrator.store.key_index import KeyIndex
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.records import Recovery
 from orchestrator.store.recovery import INSERT_ITEM, Reconciler
-from orchestrator.store.refused_file import REFUSED_NAME, cut_torn_line
+from orchestrator.store.rejected_file import REJECTED_NAME, cut_torn_line
 from orchestrator.store.repeats import Repeats
 from orchestrator.store.schema import open_database
 from orchestrator.store.transaction import Transaction
@@ -78,7 +78,7 @@ def open_parts(
         known = int(database.execute("SELECT coalesce(max(id), 0) FROM items").fetchone()[0])
         index = KeyIndex(database, make_filter(filter_name, max(_SMALLEST_CAPACITY, 2 * known)))
         found = Reconciler(folder, database, index, identity, filesystem, clock, stamp).run()
-        cut_torn_line(folder / REFUSED_NAME, filesystem)
+        cut_torn_line(folder / REJECTED_NAME, filesystem)
         admitted, held = _admit(database, index, found.items, max_items)
         ledger.load()
         file = AttributesFile(folder / ATTRIBUTES_NAME, filesystem)

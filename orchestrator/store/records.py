@@ -37,8 +37,10 @@ class Ingested(msgspec.Struct, frozen=True):
         duplicate: Items known before, or repeated within the order.
         repeated: First spelling of known items that this order has named for the first time, for the avoid-list.
         sighted: The ids of the same items.
-        blank: Items without any text; they are counted as refused.
+        blank: Items that were not taken in, for they had no text or the checks rejected them; they are counted as
+            refused.
         held: New items beyond `max_items`; kept, and admitted by a later run that allows more.
+        rejected: Those of `blank` that the checks rejected; they stand in `rejected.jsonl`.
     """
 
     order_id: int
@@ -48,6 +50,7 @@ class Ingested(msgspec.Struct, frozen=True):
     held: int
     blank: int = 0
     sighted: tuple[int, ...] = ()
+    rejected: int = 0
 
 
 class Written(msgspec.Struct, frozen=True):

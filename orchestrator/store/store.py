@@ -17,14 +17,14 @@ from archive.failures import storage_error, translated
 from archive.filesystem import FileSystem
 from contract.errors import ErrorKind, OrchestratorError, StorageError
 from contract.identity import Identity, key_of
-from contract.messages import WHOLE, Scope, Usage
+from contract.messages import WHOLE, Refusal, Scope, Usage
 from orchestrator.store.attributes_file import ATTRIBUTES_NAME, clean_line
 from orchestrator.store.manifest import write_manifest
 from orchestrator.store.opening import Opened, open_parts
 from orchestrator.store.past_orders import PastOrder, past_orders
 from orchestrator.store.records import IncomingBatch, Ingested, NewItem, OrderState, Totals, Written
 from orchestrator.store.recovery import INSERT_ITEM
-from orchestrator.store.refused_file import REFUSED_NAME, refused_lines
+from orchestrator.store.rejected_file import REJECTED_NAME, ItemCheck, rejected_lines
 from orchestrator.store.transaction import Transaction
 
 NEWEST_KEPT = 4000
@@ -57,6 +57,7 @@ class Store:
         filesystem: FileSystem,
         max_items: int | None,
         clock: Callable[[], float],
+        validity: ItemCheck | None = None,
     ) -> None:
         self.folder = folder
         self.recovered = parts.recovery
@@ -68,7 +69,7 @@ class Store:
         self._repeats = parts.repeats
         self._attributes = parts.attributes
         self.attributes_path = folder / ATTRIBUTES_NAME
-        self._refused = filesystem.append(folder / REFUSED_NAME)
+        self._rejected = filesystem.append(folder / REJECTED_NAME)
         self._held = parts.held
         self._unique = parts.recovery.items_known
         self._limit = max_items
@@ -78,6 +79,10 @@ class Store:
         self._failure: OrchestratorError | None = None
         self._closed = False
         self._newest: deque[str] = deque(self._read_newest(NEWEST_KEPT), maxlen=NEWEST_KEPT)
+        self._validity = validity
+        if validity is not None:
+            for text in self._newest:
+                validity.learn(text)
 
     @classmethod
     def open(
@@ -91,6 +96,7 @@ class Store:
         fresh: bool = False,
         max_items: int | None = None,
         clock: Callable[[], float] = time.time,
+        validity: ItemCheck | None = None,
     ) -> Store:
         """Lock, create or continue a topic's folder, and repair what a killed process left.
 
@@ -103,6 +109,7 @@ class Store:
             fresh: Move an earlier run's folder to `<name>.<UTC time>` and start anew; nothing is deleted.
             max_items: Neither the database nor `attributes.txt` gets more items; new ones beyond are held.
             clock: Unix seconds.
+            validity: Judges new items before they are taken in; None: nobody does.
 
         Raises:
             FolderBusyError: Another process works in the folder.
@@ -113,7 +120,15 @@ class Store:
         with translated(folder):
             parts = open_parts(folder, topic, identity, filesystem, filter_name, fresh, max_items, clock)
             try:
-                return cls(folder, parts, identity=identity, filesystem=filesystem, max_items=max_items, clock=clock)
+                return cls(
+                    folder,
+                    parts,
+                    identity=identity,
+                    filesystem=filesystem,
+                    max_items=max_items,
+                    clock=clock,
+                    validity=validity,
+                )
             except BaseException:
                 parts.attributes.close()
                 parts.database.close()
@@ -228,7 +243,7 @@ class Store:
         finally:
             self._attributes.close()
             with contextlib.suppress(OSError):
-                self._refused.close()
+                self._rejected.close()
             with contextlib.suppress(sqlite3.Error):
                 self._database.close()
             self._lock.release()
@@ -253,11 +268,17 @@ class Store:
                 intake = _Intake(self, int(self._clock()))
                 outcomes = [intake.take(batch) for batch in batches]
                 intake.write()
+                if intake.rejected:
+                    # Before the commit: no item is counted as refused that stands nowhere.
+                    self._rejected.write(b"".join(intake.rejected))
             self._count(intake)
             self._write(intake)
-            refused = b"".join(refused_lines(batch.order_id, batch.refused) for batch in batches if batch.refused)
+            now = self._clock()
+            refused = b"".join(
+                rejected_lines(batch.order_id, batch.refused, "parser", now) for batch in batches if batch.refused
+            )
             if refused:
-                self._refused.write(refused)
+                self._rejected.write(refused)
             if self._index.due:
                 with Transaction(self._database):
                     self._index.fill()
@@ -337,6 +358,7 @@ class _Intake:
         self.sightings: list[tuple[int, int]] = []
         self.sighted_texts: list[str] = []
         self.held = 0
+        self.rejected: list[bytes] = []
         self._first_id = store._unique + 1
 
     def take(self, batch: IncomingBatch) -> Ingested:
@@ -345,6 +367,7 @@ class _Intake:
         named = self._store._ledger.open[order_id].named
         identity = self._store._identity
         before, sighted_before, held_before = len(self.rows), len(self.sightings), self.held
+        rejected_before = len(self.rejected)
         received = 0
         first_named: list[tuple[bytes, str, str]] = []
         for item in batch.items:
@@ -362,18 +385,33 @@ class _Intake:
                 item_id, first_spelling = known[key]
                 self.sightings.append((item_id, order_id))
                 self.sighted_texts.append(first_spelling)
+            elif reason := self._why_not(text):
+                refusal = Refusal(text, reason)
+                self.rejected.append(rejected_lines(order_id, [refusal], "check", self._store._clock()))
             elif self._room is None or self._room > len(self.rows):
                 self._add(key, text, clean_line(description), order_id)
             else:
                 self._hold(key, text, clean_line(description), order_id)
         new = tuple(NewItem(row[0], row[2], row[3]) for row in self.rows[before:])
         held = self.held - held_before
+        rejected = len(self.rejected) - rejected_before
+        received -= rejected
         duplicate = received - len(new) - held
         blank = len(batch.items) - received
         refused = blank + sum(refusal.count for refusal in batch.refused)
         self._store._ledger.progress(order_id, received, len(new), duplicate, refused)
         sighted = tuple(item_id for item_id, _ in self.sightings[sighted_before:])
-        return Ingested(order_id, new, duplicate, tuple(self.sighted_texts[sighted_before:]), held, blank, sighted)
+        repeated = tuple(self.sighted_texts[sighted_before:])
+        return Ingested(order_id, new, duplicate, repeated, held, blank, sighted, rejected)
+
+    def _why_not(self, text: str) -> str | None:
+        validity = self._store._validity
+        if validity is None:
+            return None
+        reason = validity.reason(text)
+        if reason is None:
+            validity.learn(text)
+        return reason
 
     def _add(self, key: bytes, text: str, description: str, order_id: int) -> None:
         item_id = self._first_id + len(self.rows)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from archive.index_cache import IndexCache
+from archive.item_index import ItemIndex
 from contract.errors import ConfigurationError, ForeignDatabaseError
 from tests.archive.folder_cases import Folder
+
+_WAIT_S = 30.0
 
 
 @pytest.fixture
@@ -35,7 +40,28 @@ def test_the_index_of_a_topic_is_kept_and_refreshed(root: Path) -> None:
     folder.item("new")
     assert cache.refreshed("a") is index
     assert len(index) == 11
-    assert cache.memory_bytes == index.memory_bytes
+
+
+def test_a_topic_waits_for_no_other(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one index is built, another one is built and used; both are kept."""
+    begun, may_end = threading.Event(), threading.Event()
+    refresh = ItemIndex.refresh
+
+    def slowly(index: ItemIndex) -> None:
+        if index.folder.name == "a":
+            begun.set()
+            assert may_end.wait(_WAIT_S)
+        refresh(index)
+
+    monkeypatch.setattr(ItemIndex, "refresh", slowly)
+    cache = IndexCache(root)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(cache.refreshed, "a")
+        assert begun.wait(_WAIT_S)
+        assert len(cache.refreshed("b")) == 20
+        may_end.set()
+        assert len(slow.result(_WAIT_S)) == 10
+    assert kept(cache) == "ab"
 
 
 def test_the_topics_used_longest_ago_go_first(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

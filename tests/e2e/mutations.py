@@ -438,7 +438,7 @@ _FILES = (
         orchestrator="""
             import orchestrator.store.store as store
 
-            store.refused_lines = lambda *given: b""
+            store.rejected_lines = lambda *given: b""
         """,
     ),
     Mutation(

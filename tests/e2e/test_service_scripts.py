@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -23,6 +24,7 @@ from tests.e2e.conftest import TIMEOUT_S
 
 PROGRAM = [sys.executable, "-P", "-m", "orchestrator.service.background"]
 STARTED = re.compile(r"the page is at (http://localhost:\d+) \(process (\d+), log in (\S+)\)")
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 STATED_S = 20.0
 """Within this time a service has ended, says scripts/stop.sh."""
 GONE_S = 10.0
@@ -158,14 +160,67 @@ def test_a_stop_keeps_what_was_found(context: Context) -> None:
 
 
 def test_a_service_that_cannot_start_says_why(context: Context) -> None:
-    """A port that is taken is told with the end of the log, and no process is left."""
+    """A port that is taken is told with the end of the log and the service's exit code, and no process is left."""
     scripts = Scripts(context)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = scripts.run("start", "--port", str(taken.getsockname()[1]), "--provider", "test")
-    assert ended.exit_code != 0
-    assert "is taken by another program" in ended.stderr
+    assert (ended.exit_code, "is taken by another program" in ended.stderr) == (3, True)
     assert "Traceback" not in ended.stderr
     assert not alive(context)
+
+
+def test_a_new_token_is_told_though_the_start_failed(context: Context) -> None:
+    """It is printed once, when it is made: a first start that comes to nothing tells it, the next one does not."""
+    scripts = Scripts(context)
+    everywhere = ("start", "--host", "0.0.0.0", "--provider", "test", "--port")  # noqa: S104
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        failed = scripts.run(*everywhere, str(taken.getsockname()[1]))
+    assert failed.exit_code == 3
+    link = re.search(r"/#token=(\S+)", failed.stdout)
+    assert link, failed.stdout
+    kept = scripts.place / ".local" / "state" / "topic-orchestrator" / "token"
+    assert kept.read_text(encoding="ascii").strip() == link[1]
+    again = scripts.run(*everywhere, "0")
+    assert (again.exit_code, link[1] in again.stdout) == (0, False)
+    scripts.stop()
+
+
+def test_modules_of_the_working_directory_are_not_ours(context: Context) -> None:
+    """A file that is named as a module that we use is no part of us: not in the scripts, nor in their processes."""
+    scripts = Scripts(context)
+    here = context.place("installed")  # the scripts as they are, but for the set-up
+    (here / "scripts").mkdir()
+    for name in ("start.sh", "stop.sh", "run.sh"):
+        shutil.copy(SCRIPTS / name, here / "scripts")
+    (here / "scripts" / "build.sh").write_text("#!/bin/sh\n", encoding="utf-8")
+    (here / "scripts" / "build.sh").chmod(0o755)
+    (here / ".venv").symlink_to(sys.prefix)
+    for stranger in ("msgspec", "orchestrator", "contract", "producer", "webserver", "uvicorn", "logging"):
+        (scripts.place / f"{stranger}.py").write_text(f"raise SystemExit('{stranger} is not ours')", encoding="utf-8")
+
+    def run(name: str, *arguments: str) -> Ended:
+        environment = {"ORCHESTRATOR_PROVIDER": "test"}
+        program = [str(here / "scripts" / name)]
+        ended = context.start(*arguments, place=scripts.place, environment=environment, program=program)
+        return ended.ended(TIMEOUT_S)
+
+    started = run("start.sh", "--port", "0")
+    assert (started.exit_code, "no API key" in started.stderr) == (0, False), started.stderr
+    address = STARTED.search(started.stdout)
+    assert address, started.stdout
+
+    async def work() -> str:
+        async with WebClient(address[1]) as client, client.live() as live:
+            await live.watch("river-towns")
+            await client.start("River towns", {"iterations": 1, "producers": 1})
+            await live.until("its end", lambda: live.view is not None and live.view.ended_at is not None, TIMEOUT_S)
+            assert live.view
+            return live.view.state
+
+    assert asyncio.run(work()) == "finished"
+    assert run("stop.sh").exit_code == 0
+    alone = run("run.sh", "--topic", "Lakes", "--iterations", "1", "--producers", "1")
+    assert (alone.exit_code, "no API key" in alone.stderr) == (0, False), alone.stderr
 
 
 @pytest.mark.parametrize(

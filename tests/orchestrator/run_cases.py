@@ -75,6 +75,7 @@ def alive(run: Run, index: int, *, ready: bool = True) -> Producer:
     """Give a producer a process."""
     producer = run.supervisor.producers[index]
     producer.handle, producer.restart_at, producer.ready = Handle(), None, ready
+    run.supervisor.begun |= ready
     return producer
 
 

@@ -10,6 +10,7 @@ from orchestrator.providers import (
     build_specs,
     parse_provider_list,
     parse_provider_options,
+    provider_list,
     wanted_providers,
 )
 from orchestrator.settings import Settings
@@ -29,6 +30,14 @@ from orchestrator.settings import Settings
 def test_provider_lists(text: str, expected: list[Wanted]) -> None:
     """`provider[:model[:weight]],…`; a model's own name may hold colons."""
     assert parse_provider_list(text) == expected
+
+
+def test_a_provider_list_from_weights() -> None:
+    """It is read as what it was made from: models with colons, fine weights, none at all."""
+    weights = {"openai:llama3.2:3b": 2.0, "gemini:x": 0.1, "test:simulated": 1e-05, "anthropic:m": 0}
+    text = provider_list(weights)
+    assert text == "openai:llama3.2:3b:2,gemini:x:0.1,test:simulated:1e-05,anthropic:m:0"
+    assert {f"{one.vendor}:{one.model}": one.weight for one in parse_provider_list(text)} == weights
 
 
 @pytest.mark.parametrize("text", ["", ",", "mistral:x", "openai:m:0", "openai:m:-1", "openai:m:nan", "openai:m:inf"])

@@ -1,6 +1,7 @@
 """A run that is paused, stopped and changed while it goes on; its producers are puppets, but for the last tests."""
 
 import itertools
+import json
 import math
 import os
 import threading
@@ -471,6 +472,18 @@ def test_an_unknown_price_has_the_same_words_before_and_within_a_run() -> None:
     assert str(refusal.value) == unknown_price("openai:nobody-knows")
 
 
+def test_a_continued_run_needs_no_price_of_a_provider_without_weight(tmp_path: Path) -> None:
+    """What a run was allowed, the one that continues it is too: weight 0 costs nothing."""
+    environment = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    provider = "test:simulated:1,openai:nobody-knows:0"
+    made = Settings(topic="Fruit", provider=provider, max_cost_usd=1.0, output=tmp_path / "run")
+    with built_run(made, Seams(environment=environment), lambda text: None) as run:
+        assert {name: state.weight for name, state in run.router.states.items()} == {
+            "test:simulated": 1.0,
+            "openai:nobody-knows": 0.0,
+        }
+
+
 def test_a_provider_without_a_price_that_was_never_asked_is_no_hindrance() -> None:
     """With weight 0 nothing is spent on it; but then it gets no weight while there is a limit."""
     stage = Stage(spec("x", 5.0), spec("dear"), prices={"dear": None})
@@ -501,6 +514,26 @@ def test_weight_zero_gets_no_orders_and_its_retries_move() -> None:
     assert [order.provider for order in puppet.orders.values()] == ["test:b", "test:b"]
     assert stage.run.router.states["test:a"].in_flight == 0
     assert sorted(order.attempt for order in puppet.orders.values()) == [0, 1]
+    stage.end()
+
+
+def test_weights_are_kept_for_the_runs_continuation() -> None:
+    """The provider list of the settings has them, in the database too; other changes leave it as it was typed."""
+    stage = Stage(spec("a"), spec("b", 2.0), provider="test:a,test:b:2").begin()
+
+    def kept() -> str:
+        with stage.filesystem.connect_database(FOLDER / "run.db") as database:
+            (text,) = database.execute("SELECT settings FROM runs").fetchone()
+        provider: str = json.loads(text)["provider"]
+        assert provider == stage.run.settings.provider
+        return provider
+
+    stage.steered(Change(request_size=7))
+    assert kept() == "test:a,test:b:2"
+    stage.steered(Change(weights={"test:a": 0.0}))
+    assert kept() == "test:a:0,test:b:2"
+    stage.steered(Change(weights={"test:a": 0.5, "test:b": 0.0}, request_size=9))
+    assert kept() == "test:a:0.5,test:b:0"
     stage.end()
 
 

@@ -98,7 +98,9 @@ def test_refused_output_is_kept_beside(files: FileSystem, folder: Path) -> None:
     store.close()
     path = folder / "rejected.jsonl"
     lines = [json.loads(line) for line in read_bytes(files, path).splitlines()]
-    assert lines[1] == {"order": order, "reason": "repetition", "count": 7, "text": "y"}
+    at = "2026-09-21T14:13:20Z"
+    kept = {"order": order, "by": "parser", "reason": "repetition", "count": 7, "text": "y", "at": at}
+    assert lines[1] == kept
     handle = files.append(path)
     handle.write(b'{"order": 1, "rea')
     handle.close()

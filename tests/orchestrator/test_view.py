@@ -17,8 +17,19 @@ from orchestrator.view import view_of
 from tests.orchestrator.run_cases import Clock, alive, call, reads, still_run
 
 
+def starting(run: Run) -> None:
+    """No producer has been ready yet."""
+    alive(run, 0, ready=False)
+
+
 def begun(run: Run) -> None:
-    """Nothing has happened yet."""
+    """A producer is ready."""
+    alive(run, 0)
+
+
+def dying(run: Run) -> None:
+    """The only producer that was ready has died."""
+    alive(run, 0).died(0.0)
 
 
 def paused(run: Run) -> None:
@@ -45,7 +56,9 @@ def ended(reason: StopReason, failure: OrchestratorError | None = None) -> Calla
 @pytest.mark.parametrize(
     ("happens", "state", "reason", "explanation", "error"),
     [
+        (starting, "starting", "", "", ""),
         (begun, "running", "", "", ""),
+        (dying, "running", "", "", ""),
         (paused, "paused", "", "", ""),
         (stopping, "stopping", "max_time", "the time is over (--max-time 90s)", ""),
         (ended(StopReason.MAX_TIME), "finished", "max_time", "the time is over (--max-time 90s)", ""),

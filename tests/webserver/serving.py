@@ -176,9 +176,10 @@ class Serving:
                 pass
 
     @asynccontextmanager
-    async def live(self) -> AsyncIterator[Live]:
+    async def live(self, **options: Any) -> AsyncIterator[Live]:
         """A live connection that has been greeted."""
-        async with self.client.ws_connect(f"ws://127.0.0.1:{self.port}/api/v1/live", max_msg_size=0) as socket:
+        address = f"ws://127.0.0.1:{self.port}/api/v1/live"
+        async with self.client.ws_connect(address, max_msg_size=0, **options) as socket:
             live = Live(socket)
             hello = await live.next()
             assert hello["type"] == "hello"

@@ -32,6 +32,18 @@ def test_states_come_before_news() -> None:
     assert _all(backlog) == []
 
 
+def test_the_last_state_comes_behind_what_led_to_it() -> None:
+    """Whoever sees that a run has ended has its last news; the first state of the next run waits for no news."""
+    backlog = Backlog(_made)
+    backlog.put_news("ended")
+    backlog.put_view("view", last=True)
+    assert _all(backlog) == ["ended", "view"]
+    backlog.put_news("ended")
+    backlog.put_view("view", last=True)
+    backlog.put_view("another run's view")
+    assert _all(backlog) == ["another run's view", "ended"]
+
+
 def test_of_states_only_the_newest_waits() -> None:
     """A client that is slow skips states."""
     backlog = Backlog(_made)

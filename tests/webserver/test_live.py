@@ -90,6 +90,44 @@ async def test_states_of_the_watched_topic(tmp_path: Path) -> None:
 
 
 @in_loop
+async def test_the_end_of_the_watched_topic(tmp_path: Path) -> None:
+    """The last state comes when all that led to it has come, also to one who begins to watch then."""
+    async with serving(tmp_path) as web:
+        await web.shown(view(ID))
+        async with web.live() as live, web.live() as other:
+            await _watching(live)
+            web.service.send(
+                Relay(ID, News((item(1),), (event(1),))), Relay(ID, view(ID, 2000.0, "finished", ended_at=2000.0))
+            )
+            for one in (live, other):
+                if one is other:
+                    await other.watch(ID)
+                await one.until(lambda message: message["type"] == "view" and message["topic"]["ended_at"] is not None)
+                told = [
+                    event["seq"] for message in one.seen if message["type"] == "news" for event in message["events"]
+                ]
+                assert told == [1]
+
+
+@in_loop
+async def test_logging_out_ends_its_connections(tmp_path: Path) -> None:
+    """The session's own connections are closed; another session's, and those of the token itself, are not."""
+    async with serving(tmp_path, token="x") as web, AsyncExitStack() as stack:  # noqa: S106 - nobody's
+        headers = []
+        for _ in range(2):
+            async with web.asked("/api/v1/session", "POST", json={"token": "x"}) as response:
+                headers.append({"cookie": response.headers["set-cookie"].partition(";")[0]})
+        web.client.cookie_jar.clear()
+        headers.append({"authorization": "Bearer x"})
+        lives = [await stack.enter_async_context(web.live(headers=one)) for one in headers]
+        assert (await web.send("DELETE", "/api/v1/session", headers=headers[0]))[0] == 204
+        assert await lives[0].closed() == 1008
+        for live in lives[1:]:
+            await live.watch(ID)
+            assert (await live.news())["id"] == ID
+
+
+@in_loop
 async def test_news_of_the_watched_topic(tmp_path: Path) -> None:
     """Items and events as they come, of the watched topic alone; the end of watching ends them."""
     async with serving(tmp_path) as web:

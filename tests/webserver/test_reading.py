@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,10 +14,11 @@ import msgspec
 import pytest
 
 from archive.event_log import EVENTS_NAME
+from archive.item_index import ItemIndex
 from archive.spool import Spool
 from contract.errors import StorageError
 from tests.orchestrator.store_cases import TOPIC, feed, open_store
-from tests.webserver.serving import event, in_loop, make_topic, serving, view
+from tests.webserver.serving import WAIT_S, event, in_loop, make_topic, serving, view
 from webserver import downloads
 from webserver.catalog import Catalog
 from webserver.downloads import MEDIA_TYPES
@@ -44,6 +46,32 @@ async def test_topics_of_both_kinds(tmp_path: Path) -> None:
         from_folder = (await web.get(f"/api/v1/topics/{ID}"))[1]
         assert (from_folder["state"], from_folder["stop_reason"], from_folder["unique"]) == ("finished", "exhausted", 1)
         assert from_folder["providers"][0]["name"] == "openai:m-1"
+
+
+@in_loop
+async def test_a_large_topic_keeps_no_other_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one topic's items are being indexed, another's are answered."""
+    make_topic(tmp_path, "Louvre")
+    make_topic(tmp_path, "Berlin", name="capitals", topic="Capitals")
+    begun, may_end = threading.Event(), threading.Event()
+    refresh = ItemIndex.refresh
+
+    def slowly(index: ItemIndex) -> None:
+        if index.folder.name == ID:
+            begun.set()
+            assert may_end.wait(WAIT_S)
+        refresh(index)
+
+    monkeypatch.setattr(ItemIndex, "refresh", slowly)
+    async with serving(tmp_path) as web:
+        slow = asyncio.create_task(web.get(f"/api/v1/topics/{ID}/items"))
+        assert await asyncio.to_thread(begun.wait, WAIT_S)
+        try:
+            async with asyncio.timeout(WAIT_S / 2):
+                assert (await web.get("/api/v1/topics/capitals/items"))[1]["total"] == 1
+        finally:
+            may_end.set()
+        assert (await slow)[1]["total"] == 1
 
 
 @in_loop

@@ -17,6 +17,11 @@ def test_every_setting_is_offered_but_the_topic() -> None:
     assert all(view.help and view.flag.startswith("--") for view in _views().values())
 
 
+def test_secrets_are_not_offered() -> None:
+    """A form's defaults are seen by everybody who may open the page."""
+    assert _views(provider_options=("openai.api_key=sk-1",))["provider_options"].default == ["openai.api_key=***"]
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "minimum", "maximum"),
     [

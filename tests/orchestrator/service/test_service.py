@@ -154,6 +154,38 @@ def test_a_stopped_topic_is_continued_with_its_last_settings(web: WebServer, out
         assert web.ask(Continue, stranger).status == 404
 
 
+def test_changed_weights_are_continued(web: WebServer) -> None:
+    """A provider that was given no weight has none in the next run either, and is still there."""
+    web.ask(Start, "River towns", {**ENDLESS, "provider": "test:a,test:b"})
+    web.view("river-towns", lambda view: view.unique > 0)
+    assert web.steer("river-towns", Change(weights={"test:a": 0.0, "test:b": 2.5})).error == ""
+    web.steer("river-towns", Stop(now=True))
+    web.view("river-towns", _ended)
+    assert web.ask(Continue, "river-towns", {"iterations": 1}).error == ""
+    view = web.view("river-towns", lambda view: view.stop_reason == "iterations")
+    assert {one.name: (one.weight, one.calls) for one in view.providers} == {"test:a": (0.0, 0), "test:b": (2.5, 2)}
+
+
+def test_a_secret_of_provider_options_is_neither_shown_nor_kept(output: Path) -> None:
+    """Views and files have a mask; a continued run has the service's own again, and asks for any other."""
+    ours = ('openai.extra_body={"api_key":"sk-ours"}', "test.speed=0")
+    with RunningService(output, provider_options=ours) as service:
+        web = service.web_server()
+        web.ask(Start, "River towns", {"iterations": 1, "producers": 1})
+        view = web.view("river-towns", _ended)
+        assert view.settings["provider_options"] == ['openai.extra_body={"api_key":"***"}', "test.speed=0"]
+        assert web.ask(Continue, "river-towns").error == ""
+        theirs = {"provider_options": ["test.speed=0", 'openai.extra_body={"secret":"sk-theirs"}']}
+        web.ask(Start, "Lakes", {"iterations": 1, "producers": 1, **theirs})
+        web.view("lakes", _ended)
+        refused = web.ask(Continue, "lakes")
+        assert (refused.status, "give provider_options again" in refused.error) == (400, True)
+        assert web.ask(Continue, "lakes", theirs).error == ""
+    kept = b"".join(path.read_bytes() for path in output.rglob("*") if path.is_file())
+    assert b"***" in kept
+    assert b"sk-" not in kept
+
+
 @pytest.mark.parametrize(
     ("edited", "status", "words"),
     [

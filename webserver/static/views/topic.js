@@ -88,6 +88,7 @@ export function topicView(page, model) {
 /** @param {any} view @param {boolean} live */
 function note(view, live) {
   if (view.progress) return visible(view.progress);
+  if (view.state === "starting") return "Producers are starting";
   if (live)
     return `${view.state === "paused" ? "No new requests are made" : format.plural(view.producers_alive, "producer")} · ${format.count(view.open_orders)} open responses`;
   const when = view.ended_at ?? view.started_at;

@@ -1,0 +1,1 @@
+"""The evaluation of exhaustion: estimates and steering on simulated worlds."""

@@ -1,0 +1,1 @@
+"""What becomes of items beside being taken in: set aside, suggested as one, judged."""

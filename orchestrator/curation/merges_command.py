@@ -1,0 +1,170 @@
+"""`orchestrator merges TOPIC`: suggests items that are perhaps the same; applies suggestions, and undoes that."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from archive.export import find_run
+from archive.failures import DATABASE_NAME, damaged, translated
+from archive.filesystem import RealFileSystem
+from archive.format import check_database
+from contract.errors import ConfigurationError, ExitCode
+from contract.text import printable
+from orchestrator.composition import OUTPUT_ROOT
+from orchestrator.curation.merged import MERGED_NAME, MergedItems
+from orchestrator.curation.merges import MIN_SCORE, Suggestion, suggest_merges
+from orchestrator.curation.merges_file import MERGES_NAME, read_merges, write_merges
+from orchestrator.store.opening import LOCK_NAME
+
+_LOWEST_SCORE = 70.0
+"""Below that, and in a long list, nearly everything is like something."""
+
+_SHOWN = 5
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitCode.USAGE, f"orchestrator merges: {printable(message)} (see orchestrator merges --help)\n")
+
+
+def _score(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not _LOWEST_SCORE <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {_LOWEST_SCORE:g} to 100")
+    return value
+
+
+def run_merges(arguments: Sequence[str]) -> int:
+    """Suggest, apply or undo merges of a topic's items; the topic must not be running. Returns the exit code."""
+    parser = _Parser(
+        prog="orchestrator merges",
+        description="Finds items of a topic that are perhaps the same, and lists them in merges.jsonl with method and "
+        "score. Applied merges make merged.txt; attributes.txt is never changed.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("topic", metavar="TOPIC", help="a topic explored before, or its folder")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="the topic's folder (default: ./output/<topic>)")
+    parser.add_argument(
+        "--min-score", type=_score, default=MIN_SCORE, metavar="N", help=f"70 to 100 (default: {MIN_SCORE:g})"
+    )
+    parser.add_argument("--semantic", action="store_true", help="by meaning too; needs the extra semantic")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument(
+        "--apply",
+        metavar="FILE|all",
+        help="apply the lines of a file like merges.jsonl; all: those of merges.jsonl, except the ones by meaning",
+    )
+    action.add_argument("--undo", action="store_true", help="undo all applied merges")
+    parsed = parser.parse_args(arguments)
+    folder = _folder(parsed.topic, parsed.output)
+    with _opened(folder) as merged:
+        if parsed.undo:
+            text = _undo(folder, merged)
+        elif parsed.apply is not None:
+            text = _apply(folder, merged, parsed.apply, parsed.min_score)
+        else:
+            text = _suggest(folder, merged, parsed.min_score, semantic=parsed.semantic)
+    sys.stdout.write(text)
+    return ExitCode.DONE
+
+
+def _folder(topic: str, output: Path | None) -> Path:
+    if output is None:
+        return find_run(topic, OUTPUT_ROOT)
+    return output if (output / DATABASE_NAME).is_file() else find_run(topic, output)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[MergedItems]:
+    """The folder's merges, under its lock.
+
+    Raises:
+        FolderBusyError: A run works in the folder.
+        ForeignDatabaseError: `run.db` is damaged, something else, or from a newer version.
+        StorageError: The disk does not let us.
+    """
+    files = RealFileSystem()
+    with translated(folder):
+        lock = files.lock(folder / LOCK_NAME)
+        try:
+            with closing(files.connect_database(folder / DATABASE_NAME)) as database:
+                if not check_database(database, folder):
+                    raise damaged(folder, "it is empty")
+                yield MergedItems(database)
+        finally:
+            lock.release()
+
+
+def _suggest(folder: Path, merged: MergedItems, min_score: float, *, semantic: bool) -> str:
+    embedder = None
+    if semantic:
+        from orchestrator.curation.embedding import WordLlamaEmbedder  # loads its weights: only where it is wanted
+
+        embedder = WordLlamaEmbedder()
+    items = merged.items()
+    suggestions = suggest_merges(items, min_score=min_score, embedder=embedder)
+    applied = merged.suggestions()
+    lines = [(suggestion, False) for suggestion in suggestions] + [(suggestion, True) for suggestion in applied]
+    write_merges(folder / MERGES_NAME, lines, RealFileSystem())
+    _write_list(folder, merged)
+    shown = [f"  {one.score:5.1f}  {one.item.text}  =  {one.into.text}" for one in suggestions[:_SHOWN]]
+    rest = [f"  … and {len(suggestions) - _SHOWN} more"] if len(suggestions) > _SHOWN else []
+    head = (
+        f"{len(suggestions)} suggestions for {len(items)} items, {len(applied)} merges applied: {folder / MERGES_NAME}"
+    )
+    return "".join(f"{printable(line)}\n" for line in (head, *shown, *rest))
+
+
+def _apply(folder: Path, merged: MergedItems, which: str, min_score: float) -> str:
+    files = RealFileSystem()
+    own = folder / MERGES_NAME
+    listed = read_merges(own, files) if files.exists(own) else []
+    if which == "all":
+        if not listed:
+            raise ConfigurationError(f"{own} has no suggestions; make some first: orchestrator merges without --apply")
+        wanted = [one for one in listed if one.method != "meaning" and one.score >= min_score]
+    else:
+        path = Path(which)
+        if "\0" in which or not path.is_file():
+            raise ConfigurationError(f"there is no file {which!r}; nothing was changed; name one, or all")
+        wanted = read_merges(path, files)
+    count, unknown = merged.apply(wanted, time.time())
+    _write_list(folder, merged)
+    _write_lines(own, [*listed, *merged.suggestions()], merged)
+    left_out = f"; {unknown} left out, which are no items of this folder" if unknown else ""
+    return printable(f"{count} merges applied, {len(merged)} in all{left_out}: {folder / MERGED_NAME}") + "\n"
+
+
+def _undo(folder: Path, merged: MergedItems) -> str:
+    own = folder / MERGES_NAME
+    listed = [*(read_merges(own, RealFileSystem()) if own.exists() else ()), *merged.suggestions()]
+    count = merged.undo()
+    _write_list(folder, merged)
+    _write_lines(own, listed, merged)
+    return f"{count} merges undone; attributes.txt holds every spelling\n"
+
+
+def _write_lines(path: Path, suggestions: Sequence[Suggestion], merged: MergedItems) -> None:
+    """Each pair once, as it was first listed."""
+    once: dict[frozenset[int], Suggestion] = {}
+    for suggestion in suggestions:
+        once.setdefault(frozenset((suggestion.item.id, suggestion.into.id)), suggestion)
+    write_merges(path, [(suggestion, merged.are_one(suggestion)) for suggestion in once.values()], RealFileSystem())
+
+
+def _write_list(folder: Path, merged: MergedItems) -> None:
+    """`merged.txt` as the merges are now; none where none is applied."""
+    if len(merged):
+        merged.write_list(folder, RealFileSystem())
+    else:
+        (folder / MERGED_NAME).unlink(missing_ok=True)
