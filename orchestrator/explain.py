@@ -27,6 +27,13 @@ def explain(
             return f"the time is over (--max-time{limit})"
         case StopReason.EXHAUSTED:
             return _exhausted(explorer)
+        case StopReason.COVERAGE:
+            return f"the wanted coverage is reached{_covered(explorer)}"
+        case StopReason.MIN_YIELD:
+            # A limit may be taken away while the run that it has stopped still ends; so below.
+            return f"the next request is expected to bring {explorer.next_yield:.1f} new items (--min-yield)"
+        case StopReason.MAX_PRICE_PER_ITEM:
+            return "the next new item is expected to cost more than is wanted (--max-price-per-item)"
         case StopReason.NO_PROVIDER if failure is None:
             return f"no provider is left: {router.why_none()}"
         case StopReason.INTERRUPTED:
@@ -41,12 +48,15 @@ def _exhausted(explorer: Explorer) -> str:
     """Why nothing more is asked, with how far the topic is explored."""
     if not explorer.exhausted:
         return f"the last {DRY_RESPONSES} complete responses brought no new item"
-    text = "every way of asking brings next to nothing new"
+    return f"every way of asking brings next to nothing new{_covered(explorer)}"
+
+
+def _covered(explorer: Explorer) -> str:
+    """How far the topic is explored, to go on a sentence; nothing where that is not known."""
     covered = explorer.coverage()
     if covered is None:
-        return text
+        return ""
     return (
-        f"{text}: {covered.estimate:.1%} of what these models say when asked afresh is known "
-        f"({covered.low:.1%} to {covered.high:.1%}); that is at most {covered.share_of_distinct_at_most:.0%} of the "
-        "distinct items"
+        f": {covered.estimate:.1%} of what these models say when asked afresh is known ({covered.low:.1%} to "
+        f"{covered.high:.1%}), at most {covered.share_of_distinct_at_most:.0%} of the distinct items"
     )

@@ -26,6 +26,7 @@ from orchestrator.routing import Router
 from orchestrator.settings import Settings, shown_settings
 from orchestrator.stats import RunStats
 from orchestrator.steering import Answer, Interrupt, Steering
+from orchestrator.stopping import enough
 from orchestrator.store import Store
 from orchestrator.supervisor import Supervisor
 
@@ -289,6 +290,8 @@ class Run:
             self.stats.dry_responses >= DRY_RESPONSES or self.explorer.exhausted
         ):
             self._stop(StopReason.EXHAUSTED, cancel=True)
+        elif (reason := enough(self.explorer, self.stats, self.settings)) is not None:
+            self._stop(reason, cancel=True)
 
     def _time_is_over(self) -> bool:
         return self.settings.max_time_s is not None and self.stats.elapsed_s >= self.settings.max_time_s

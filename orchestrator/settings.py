@@ -51,6 +51,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     avoid_share: float = 0.25
     strategy: str = "auto"
+    until_coverage: float | None = None
+    min_yield: float | None = None
+    max_price_per_item_usd: float | None = None
     max_attempts: int = 5
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
@@ -113,6 +116,14 @@ def share(text: str) -> float:
     value = float(text) if re.fullmatch(r"\d*\.?\d+", text) else -1.0
     if not 0 <= value <= 0.9:
         raise ValueError(f"{text!r} is not a number from 0 to 0.9")
+    return value
+
+
+def coverage_share(text: str) -> float:
+    """A number above 0 and below 1. Raises `ValueError` with the reason."""
+    value = float(text) if re.fullmatch(r"\d*\.?\d+", text) else -1.0
+    if not 0 < value < 1:
+        raise ValueError(f"{text!r} is not a number above 0 and below 1")
     return value
 
 
@@ -202,6 +213,27 @@ OPTIONS: tuple[Option, ...] = (
         "stop at exactly this many items in the file, earlier runs included",
     ),
     Option("max_cost_usd", "--max-cost", "USD", positive_float, "never spend more than this in this run"),
+    Option(
+        "until_coverage",
+        "--until-coverage",
+        "SHARE",
+        coverage_share,
+        "stop once so much of what the models can say is known, e.g. 0.95 (estimated; see docs/exhaustion.md)",
+    ),
+    Option(
+        "min_yield",
+        "--min-yield",
+        "N",
+        positive_float,
+        "stop once the next request is expected to bring fewer new items",
+    ),
+    Option(
+        "max_price_per_item_usd",
+        "--max-price-per-item",
+        "USD",
+        positive_float,
+        "stop once the next new item is expected to cost more",
+    ),
     Option("max_time_s", "--max-time", "DURATION", duration, "stop after this long: 90s, 5m, 1h30m"),
     Option(
         "identity",

@@ -42,6 +42,9 @@ class OrchestratorConfig(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     avoid_share: float | None = None
     strategy: str | None = None
+    until_coverage: float | None = None
+    min_yield: float | None = None
+    max_price_per_item_usd: float | None = None
     checks: str | None = None
     max_attempts: int | None = None
     connect_timeout_s: float | None = None
@@ -78,6 +81,9 @@ class OrchestratorConfig(msgspec.Struct, frozen=True, kw_only=True):
             "--seed": self.seed,
             "--avoid-share": _decimal(self.avoid_share),
             "--strategy": self.strategy,
+            "--until-coverage": _decimal(self.until_coverage),
+            "--min-yield": _decimal(self.min_yield),
+            "--max-price-per-item": _decimal(self.max_price_per_item_usd),
             "--checks": self.checks,
             "--max-attempts": self.max_attempts,
             "--connect-timeout": _decimal(self.connect_timeout_s),
@@ -178,6 +184,18 @@ class ConfigBuilder:
     def strategy(self, name: str) -> Self:
         """How to ask: `auto`, `plain`, `listed`, `facets` or `letters`."""
         return self._set("strategy", name)
+
+    def until_coverage(self, share: float) -> Self:
+        """Stop once so much of what the models can say is known; above 0, below 1."""
+        return self._set("until_coverage", share)
+
+    def min_yield(self, items: float) -> Self:
+        """Stop once the next request is expected to bring fewer new items."""
+        return self._set("min_yield", items)
+
+    def max_price_per_item(self, usd: float) -> Self:
+        """Stop once the next new item is expected to cost more US dollars."""
+        return self._set("max_price_per_item_usd", usd)
 
     def checks(self, switch: str) -> Self:
         """Whether items are checked for being of the topic's kind: `on` or `off`."""

@@ -69,6 +69,9 @@ def _check(values: dict[str, Any]) -> None:
         _number(values, name, _LEAST_S, 1e9 - 1)
     _number(values, "max_cost_usd", 1e-9, math.inf)
     _number(values, "avoid_share", 0.0, 0.9)
+    _number(values, "until_coverage", 1e-9, 1 - 1e-9)
+    _number(values, "min_yield", 1e-9, math.inf)
+    _number(values, "max_price_per_item_usd", 1e-9, math.inf)
     for name, allowed in (
         ("identity", _IDENTITIES),
         ("filter", _FILTERS),

@@ -371,6 +371,8 @@ class Explorer:
         self._lettered |= bool(scope.prefix) and not scope.facet
         order = self._open[order_id] = _Open(Ask(mode, arm), provider, known)
         if mode == "plan":
+            arm.split = True
+            self._to_split = [one for one in self._to_split if one is not arm]
             self.planned(order_id, parts)
         else:
             arm.in_flight += 1
@@ -423,9 +425,20 @@ class Explorer:
         return coverage(self.incidence, self.known)
 
     @property
+    def settled(self) -> bool:
+        """Whether enough has come back for the estimates to be trusted."""
+        return self.plain.calls >= PILOT
+
+    @property
     def next_yield(self) -> float:
-        """Expected new items of the next response, were the best arm asked."""
-        return self._best_yield
+        """Expected new items of the next response.
+
+        The best arm's own figure is too high, for of many arms one always looks good by chance: it is taken with equal
+        weight as the mean of the last responses.
+        """
+        if not self._lately:
+            return float(self.size)
+        return (self._best_yield + sum(self._lately) / len(self._lately)) / 2
 
     @property
     def noise(self) -> float:
@@ -436,7 +449,7 @@ class Explorer:
     @property
     def exhausted(self) -> bool:
         """Whether no arm is worth another response: each one has been asked, and brings next to nothing but noise."""
-        if self._planning or self._to_split or self.plain.calls < PILOT:
+        if self._planning or self._to_split or not self.settled:
             return False
         if any(not arm.calls and not arm.closed for arm in self.arms if arm.way is not Way.LISTED):
             return False

@@ -120,13 +120,15 @@ class LiveReporter:
     def _figures(self, run: Run) -> RenderableType:
         stats = run.stats
         grid = Table.grid(expand=True, padding=(0, 1))
-        names = ("unique items", "new a minute", "share new", "calls", "tokens", "cost")
+        covered = run.explorer.coverage()
+        names = ("unique items", "new a minute", "share new", "coverage", "calls", "tokens", "cost")
         for _ in names:
             grid.add_column(justify="center")
         values = (
             count(run.store.totals().unique),
             f"{stats.items_per_minute:,.0f}",
             "–" if stats.share_new is None else f"{stats.share_new:.0%}",
+            "–" if covered is None else f"{covered.estimate:.0%} ({covered.low:.0%}–{covered.high:.0%})",
             _calls(run) + (f" ({count(stats.failures)} failed)" if stats.failures else ""),
             count(stats.input_tokens + stats.output_tokens),
             money(stats.cost_usd),

@@ -14,6 +14,7 @@ from orchestrator.settings import (
     Settings,
     WholeNumber,
     build_settings,
+    coverage_share,
     duration,
     positive_float,
     positive_int,
@@ -39,6 +40,7 @@ _FORMS: Mapping[Callable[[str], Any], _Form] = {
     seed_number: _Form("integer", -LARGEST_SEED, LARGEST_SEED),
     positive_float: _Form("number", 0),
     share: _Form("number", 0, _LARGEST_SHARE),
+    coverage_share: _Form("number", 0, 1),
     duration: _Form("duration"),
 }
 _LISTS = (

@@ -20,7 +20,15 @@ from orchestrator.settings import Settings, build_settings, checked, settings_as
 
 _CONTINUED = frozenset(Settings.__struct_fields__) - {"topic", "output", "fresh", "trace_endpoint", "log_level"}
 """Settings that a continued run takes over from the one before."""
-_LIMITS = {"iterations", "max_attributes", "max_cost_usd", "max_time_s"}
+_LIMITS = {
+    "iterations",
+    "max_attributes",
+    "max_cost_usd",
+    "max_time_s",
+    "until_coverage",
+    "min_yield",
+    "max_price_per_item_usd",
+}
 """Settings whose None in a request to continue takes away what the run before had."""
 _FOLDER = re.compile(r"[\w-]{1,100}")
 

@@ -9,6 +9,7 @@ import { meter } from "./meter.js";
 export function figures(view) {
   const limit = view.settings?.max_cost_usd ?? null;
   const spent = limit && view.cost_usd != null ? view.cost_usd / limit : null;
+  const explored = view.exploration;
   const goal = view.settings?.max_attributes ?? null;
   const tokens = view.input_tokens + view.output_tokens;
   const estimated = tokens ? view.tokens_estimated / tokens : 0;
@@ -36,7 +37,16 @@ export function figures(view) {
         : html`<div class="figure">
             <dt>Coverage</dt>
             <dd>${format.percent(view.coverage)}</dd>
-            <dd class="note">${meter(view.coverage, "good")}</dd>
+            <dd class="note">
+              ${meter(view.coverage, "good")}${explored ? ` ${format.percent(explored.coverage_low)} to ${format.percent(explored.coverage_high)}` : ""}
+            </dd>
+          </div>
+          <div class="figure">
+            <dt>Next call brings</dt>
+            <dd>${explored ? format.rate(explored.next_yield) : "–"}</dd>
+            <dd class="note">
+              ${explored?.next_price_usd ? html`new items, ${format.money(explored.next_price_usd)} each` : "new items"}
+            </dd>
           </div>`
     }
     <div class="figure">
