@@ -19,6 +19,7 @@ from benchmarks import (
     web_million,
     web_slowdown,
 )
+from benchmarks.exhaustion import estimates, forecasts, steering
 from benchmarks.report import Table
 
 BENCHMARKS: dict[str, Callable[[int], Table]] = {
@@ -32,13 +33,18 @@ BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "collector": collector.spans_per_second,
     "tracing": tracing.tracing,
     "archive": archive.archive_reading,
+    "exhaustion-estimates": estimates.estimates,
+    "exhaustion-forecasts": forecasts.forecasts,
+    "exhaustion-recall": steering.recall,
+    "exhaustion-ablation": steering.ablation,
+    "exhaustion-stopping": steering.stopping,
     "web-arrival": web.arrival,
     "web-load": web.first_load,
     "web-pages": web.open_pages,
     "web-million": web_million.million,
     "web-slowdown": web_slowdown.slowdown,
 }
-GROUPS = {"web": [name for name in BENCHMARKS if name.startswith("web-")]}
+GROUPS = {group: [name for name in BENCHMARKS if name.startswith(f"{group}-")] for group in ("exhaustion", "web")}
 """Names for several at once."""
 
 
@@ -52,7 +58,10 @@ def main() -> int:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}, web for all of web mode; default all"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"any of {', '.join(BENCHMARKS)}; {' or '.join(GROUPS)} for all that begin so; default all",
     )
     parser.add_argument("--repeats", type=int, default=3, help="runs of each target; the median counts (default 3)")
     arguments = parser.parse_args()

@@ -8,6 +8,9 @@ from orchestrator.limits import DRY_RESPONSES
 from orchestrator.routing import Router
 from orchestrator.settings import Settings
 
+ESTIMATED = (StopReason.EXHAUSTED, StopReason.COVERAGE, StopReason.MIN_YIELD, StopReason.MAX_PRICE_PER_ITEM)
+"""Reasons that rest on estimates."""
+
 
 def explain(
     reason: StopReason, settings: Settings, router: Router, explorer: Explorer, failure: Exception | None

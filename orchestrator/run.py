@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from contract.errors import OrchestratorError, ProducerStartError, ProviderError, StorageError
 from contract.service import Action, Stop, TopicEvent
 from orchestrator.events import ProviderDisabled, Result, RunEvent, Stopping, StopReason
-from orchestrator.explain import explain
+from orchestrator.explain import ESTIMATED, explain
 from orchestrator.exploration import Explorer
 from orchestrator.intake import Intake
 from orchestrator.limits import DRY_RESPONSES, Budget
@@ -99,6 +99,7 @@ class Run:
         self._cancelling = False
         self._cancel_deadline = float("inf")
         self._out: list[RunEvent] = []
+        self._explanation = ""
         self._logged = 0
         self.told: list[TopicEvent] = []
         self._telling: list[TopicEvent] = []
@@ -267,7 +268,9 @@ class Run:
     def _stop(self, reason: StopReason, *, cancel: bool) -> None:
         if self._cancelling or (self.stop_reason is not None and not cancel):
             return
-        self.stop_reason = self.stop_reason or reason
+        if self.stop_reason is None:
+            self.stop_reason = reason
+            self._explanation = explain(reason, self.settings, self.router, self.explorer, None)
         self.stats.resume()  # open responses may take no longer than the time that is left
         self.desk.drop_waiting()
         if cancel:
@@ -322,6 +325,15 @@ class Run:
             timeout = min(timeout, pause)
         return max(0.001, timeout)
 
+    @property
+    def explanation(self) -> str:
+        """Why it ended, in a sentence with the figures of that moment; empty while it goes on."""
+        if self.stop_reason is None:
+            return ""
+        if self.stop_reason in ESTIMATED and self.failure is None:
+            return self._explanation  # what came in afterwards changes the estimates
+        return explain(self.stop_reason, self.settings, self.router, self.explorer, self.failure)
+
     # --- the result ----------------------------------------------------------------------------------------
 
     def result(self) -> Result:
@@ -344,7 +356,7 @@ class Run:
             cost_usd=stats.cost_usd,
             duration_s=round(stats.elapsed_s, 3),
             stop_reason=reason,
-            explanation=explain(reason, self.settings, self.router, self.explorer, self.failure),
+            explanation=self.explanation,
             exit_code=reason.exit_code,
             providers=tuple(figures.totals() for figures in stats.providers.values()),
         )

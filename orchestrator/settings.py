@@ -185,7 +185,7 @@ OPTIONS: tuple[Option, ...] = (
         "--iterations",
         "N",
         positive_int,
-        "requests that each producer makes at most (default: until 20 responses in a row bring nothing new)",
+        "requests that each producer makes at most (default: until nothing more is to be had; see docs/exhaustion.md)",
     ),
     Option(
         "provider",

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 from contract.service import ExplorationView, ProducerView, ProviderView, TopicState, TopicView
 from contract.text import printable
 from orchestrator.events import StopReason
-from orchestrator.explain import explain
 from orchestrator.settings import shown_settings
 from orchestrator.stopping import price_of_next_usd
 from orchestrator.words import plural
@@ -41,9 +40,7 @@ def view_of(run: Run, topic_id: str, clock: Callable[[], float] = time.time) -> 
     stats, totals, state, now = run.stats, run.store.totals(), _state(run), run.stats.clock()
     producers = [one for one in run.supervisor.producers if one.wanted or one.handle is not None]
     covered = run.explorer.coverage()
-    why = ""
-    if run.stop_reason is not None:
-        why = printable(explain(run.stop_reason, run.settings, run.router, run.explorer, run.failure))
+    why = printable(run.explanation)
     return TopicView(
         id=topic_id,
         topic=run.settings.topic,

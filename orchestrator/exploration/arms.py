@@ -17,6 +17,7 @@ _MEMORY = 0.55
 """Weight of a response relative to the one after it."""
 _PRIOR_RESPONSES = 0.6
 """What the siblings say weighs as much as so many responses of the arm's own."""
+_MOST_FAILURES = 3
 _REMEMBERED = 2000
 """So many of an arm's items are remembered for its avoid-list."""
 
@@ -60,8 +61,15 @@ class Arm:
         self.named: Counter[int] = Counter()
         self.new = 0
         self.distinct = 0
+        self._failures = 0
         self._weight = 0.0
         self._sum = 0.0
+
+    def failed(self) -> None:
+        """Note an order that came to nothing: an arm whose answers never come is not asked for ever."""
+        self._failures += 1
+        if self.calls == 0 and self._failures >= _MOST_FAILURES and self.way not in (Way.PLAIN, Way.LISTED):
+            self.closed = "its answers come to nothing"
 
     def took(self, item_ids: Iterable[int]) -> None:
         """Note items that one of its responses has named, each once a response."""

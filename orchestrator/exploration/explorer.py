@@ -22,6 +22,8 @@ STRATEGIES = ("auto", "plain", "listed", "facets", "letters")
 
 _ENOUGH_FOR_NOISE = 8
 """Fresh responses before anything is said about noise."""
+_PLAN_TRIES = 2
+"""So many plans that came to nothing are asked for again."""
 _LATELY = 16
 """So many of the last responses are looked at to see whether the topic is exhausted."""
 PILOT = 5
@@ -160,6 +162,7 @@ class Explorer:
         self._planning: set[int] = set()
         self._planned = False
         self._lettered = False
+        self._plans_failed = 0
         self._to_split: list[Arm] = []
         self._first_yields: dict[Way, float] = {}
         self._split_gain = 2 * self.tuning.split_gain
@@ -191,7 +194,8 @@ class Explorer:
             return Ask("audit", self.plain)
         if self._strategy in ("auto", "letters") and not self._lettered and self._letters_due():
             self._lettered = True
-            self.arms += letter_arms(self._letters.prefixes(), None)
+            known = {arm.scope for arm in self.arms}  # some may come from an earlier run
+            self.arms += [arm for arm in letter_arms(self._letters.prefixes(), None) if arm.scope not in known]
         arm = max(self._candidates(), key=lambda one: self._score(one, traits))
         return self._about(arm, traits)
 
@@ -311,12 +315,18 @@ class Explorer:
         if order is None:
             return
         self._planning.discard(order_id)
-        if order.ask.mode == "plan":
-            return
         arm = order.ask.arm
+        if order.ask.mode == "plan":
+            if not complete and arm is self.plain and self._plans_failed < _PLAN_TRIES:
+                self._plans_failed += 1
+                self._planned = False
+            return
         arm.in_flight -= 1
-        if not complete and not order.new:
-            return  # it tells nothing; what a broken answer did bring counts
+        if not complete and not order.new:  # it tells nothing; what a broken answer did bring counts
+            if order.ask.mode == "audit":
+                self.incidence.found_elsewhere(order.ids)
+            arm.failed()
+            return
         if arm.calls == 0 and arm.parent is not None and not arm.parent.closed:
             gain = order.new / max(1.0, arm.parent.recent)
             self._split_gain += _SLOWLY * (gain - self._split_gain)
@@ -366,12 +376,11 @@ class Explorer:
             complete: Whether its answer came to its end.
         """
         fresh = mode == "audit" and not listed
-        arm = self.plain if fresh else self._arm_of(scope)
-        self._planned |= mode == "plan"
-        self._lettered |= bool(scope.prefix) and not scope.facet
+        arm = self.plain if fresh or (mode == "plan" and scope == Scope()) else self._arm_of(scope)
+        self._planned |= mode == "plan" and complete
         order = self._open[order_id] = _Open(Ask(mode, arm), provider, known)
         if mode == "plan":
-            arm.split = True
+            arm.split = arm is not self.plain
             self._to_split = [one for one in self._to_split if one is not arm]
             self.planned(order_id, parts)
         else:
@@ -431,14 +440,11 @@ class Explorer:
 
     @property
     def next_yield(self) -> float:
-        """Expected new items of the next response.
+        """Expected new items of the next response: the mean of the last ones.
 
-        The best arm's own figure is too high, for of many arms one always looks good by chance: it is taken with equal
-        weight as the mean of the last responses.
+        The best arm's own figure is too high by a factor, for of many arms one always looks good by chance (measured).
         """
-        if not self._lately:
-            return float(self.size)
-        return (self._best_yield + sum(self._lately) / len(self._lately)) / 2
+        return sum(self._lately) / len(self._lately) if self._lately else float(self.size)
 
     @property
     def noise(self) -> float:

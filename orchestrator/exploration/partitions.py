@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from contract.identity import Identity, key_of
 from contract.messages import Scope
+from contract.text import printable
 from orchestrator.exploration.arms import Arm, Way
 
 MAX_FACETS = 60
@@ -67,7 +68,7 @@ def usable_facets(names: Iterable[str], topic: str, known: Iterable[Arm]) -> lis
     seen |= {key_of(arm.scope.facet, Identity.NORMALIZED) for arm in known if arm.scope.facet}
     chosen: list[str] = []
     for name in names:
-        text = " ".join(name.split())
+        text = printable(" ".join(name.split()))
         key = key_of(text, Identity.NORMALIZED)
         if text and len(text) <= _LONGEST_FACET and key not in seen:
             seen.add(key)

@@ -263,7 +263,7 @@ _ITEMS_ON_THEIR_WAY = (
         name="store-drops-an-item",
         breaks="the store takes one item of each batch for nothing",
         scenario=PROVIDERS,
-        message=r"^new \+ duplicate \+ held \+ blank of 'process items'",
+        message=r"^new \+ duplicate \+ held \+ blank \+ parts of 'process items'",
         orchestrator="""
             import msgspec
             from orchestrator.store.store import _Intake
@@ -277,7 +277,7 @@ _ITEMS_ON_THEIR_WAY = (
         name="store-drops-an-item-of-the-simulated-model",
         breaks="the same where no ledger tells what was sent: the item is counted as blank",
         scenario=FIRST_RUN,
-        message=r"blank of 'process items'",
+        message=r"blank \+ parts of 'process items'",
         orchestrator="""
             import msgspec
             from orchestrator.store.store import _Intake

@@ -1,0 +1,393 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.exhaustion.simulation import simulate
+from benchmarks.exhaustion.world import WorldOptions
+from contract.messages import Scope
+from orchestrator.exploration import STRATEGIES, Ask, Explorer, Traits
+from orchestrator.exploration.arms import Way
+
+SIZE = 20
+TWO = {"a": Traits(), "b": Traits(takes_list=False)}
+
+
+def explorer(strategy: str = "auto", traits: dict[str, Traits] | None = None) -> Explorer:
+    """An explorer whose choices are repeatable."""
+    return Explorer("chemical elements", SIZE, traits or {"a": Traits()}, strategy=strategy, seed=1)
+
+
+class Feed:
+    """Issues and answers an explorer's orders; items that an answer brings are new unless it is told otherwise."""
+
+    def __init__(self, subject: Explorer) -> None:
+        self.subject = subject
+        self.orders = 0
+        self.items = 0
+
+    def send(self, provider: str = "a") -> tuple[int, Ask]:
+        ask = self.subject.ask(provider)
+        self.orders += 1
+        self.subject.issued(self.orders, ask, provider)
+        return self.orders, ask
+
+    def fresh(self, count: int) -> list[tuple[int, str]]:
+        self.items += count
+        return [(number, f"Item {number}") for number in range(self.items - count + 1, self.items + 1)]
+
+    def answer(self, order: int, ask: Ask, new: int, sighted: tuple[int, ...] = (), complete: bool = True) -> None:
+        if ask.mode == "plan":
+            self.subject.planned(order, [])
+        else:
+            self.subject.took(order, sighted, self.fresh(new))
+        self.subject.ended(order, complete=complete)
+
+    def until_plan(self) -> int:
+        """Answers with new items only until a plan is asked for; its order."""
+        for _ in range(10):
+            order, ask = self.send()
+            if ask.mode == "plan":
+                return order
+            self.answer(order, ask, SIZE)
+        raise AssertionError("no plan was asked for")
+
+    def with_facets(self, names: list[str]) -> Explorer:
+        order = self.until_plan()
+        self.subject.planned(order, names)
+        self.subject.ended(order, complete=True)
+        return self.subject
+
+
+def test_the_first_orders_ask_afresh() -> None:
+    """With nothing known there is nothing to avoid: whatever goes out first serves the estimates."""
+    feed = Feed(explorer())
+    assert {feed.send()[1].mode for _ in range(8)} == {"audit"}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_an_audit_has_neither_list_nor_scope(strategy: str) -> None:
+    """The responses that the estimates stand on are asked afresh, whatever the strategy is."""
+    feed = Feed(explorer(strategy))
+    audits = 0
+    for _ in range(60):
+        order, ask = feed.send()
+        if ask.mode == "audit":
+            audits += 1
+            assert (ask.scope, ask.avoid, ask.whole) == (Scope(), (), False)
+        feed.answer(order, ask, 15)
+    assert audits >= 3
+    assert feed.subject.incidence.responses == audits
+
+
+def test_plain_asks_afresh_always() -> None:
+    """The strategy without steering is naive sampling."""
+    feed = Feed(explorer("plain"))
+    for _ in range(30):
+        order, ask = feed.send()
+        assert ask.mode == "audit"
+        feed.answer(order, ask, 5)
+
+
+def test_a_large_topic_is_planned_once() -> None:
+    """Where fresh responses bring mostly unknown items, sub-topics are asked for, and not again while that is open."""
+    feed = Feed(explorer())
+    order = feed.until_plan()
+    modes = [feed.send()[1].mode for _ in range(10)]
+    assert "plan" not in modes
+    feed.subject.planned(order, ["gases", "metals", "salts"])
+    feed.subject.ended(order, complete=True)
+    facets = [arm.scope.facet for arm in feed.subject.arms if arm.way is Way.FACET]
+    assert facets == ["gases", "metals", "salts", ""]
+
+
+def test_a_small_topic_gets_no_plan() -> None:
+    """Where the second response repeats the first, a plan would cost more than it saves."""
+    feed = Feed(explorer())
+    order, ask = feed.send()
+    feed.answer(order, ask, SIZE)
+    known = tuple(range(1, SIZE + 1))
+    for _ in range(40):
+        order, ask = feed.send()
+        assert ask.mode != "plan"
+        feed.answer(order, ask, 0, known)
+
+
+def test_too_few_orders_left_are_not_worth_a_plan() -> None:
+    """A run that is about to end spends none of its last orders on a list of sub-topics."""
+    feed = Feed(explorer())
+    for _ in range(4):
+        order, ask = feed.send()
+        assert ask.mode != "plan"
+        feed.answer(order, ask, SIZE)
+        if feed.subject.plain.calls >= 2:
+            break
+    assert feed.subject.ask("a", orders_left=5).mode != "plan"
+    assert feed.subject.ask("a", orders_left=500).mode == "plan"
+
+
+def test_every_sub_topic_is_asked() -> None:
+    """No part of the plan starves while something can be found, the catch-all and fresh orders included."""
+    subject = Feed(explorer()).with_facets([f"part {number}" for number in range(12)])
+    feed = Feed(subject)
+    feed.orders, feed.items = 1000, 1000
+    for _ in range(300):
+        order, ask = feed.send()
+        feed.answer(order, ask, 8)
+    assert [arm.scope for arm in subject.arms if arm.calls == 0 and not arm.split and arm.way is Way.FACET] == []
+    assert subject.plain.calls > 300 / 20
+
+
+def test_orders_go_where_new_items_are() -> None:
+    """A sub-topic that brings much is asked far more often than those that bring nothing."""
+    subject = Feed(explorer()).with_facets(["rich", "poor", "poorer"])
+    feed = Feed(subject)
+    feed.orders, feed.items = 1000, 1000
+    for _ in range(80):
+        order, ask = feed.send()
+        feed.answer(order, ask, 15 if ask.scope.facet == "rich" else 0)
+    calls = {arm.scope.facet: arm.calls for arm in subject.arms if arm.scope.facet}
+    assert calls["rich"] > 5 * calls["poor"]
+
+
+def test_a_sub_topic_that_is_used_up_is_closed() -> None:
+    """Two responses without anything new close a sub-topic; the whole topic's own ways stay open."""
+    subject = Feed(explorer()).with_facets(["gases", "metals", "salts"])
+    feed = Feed(subject)
+    feed.orders, feed.items = 1000, 1000
+    known = tuple(range(1, SIZE + 1))
+    for _ in range(120):
+        order, ask = feed.send()
+        feed.answer(order, ask, 0, known)
+    assert all(arm.closed for arm in subject.arms if arm.calls >= 2 and arm.way is Way.FACET)
+    assert any(arm.closed for arm in subject.arms)
+    assert not subject.plain.closed
+    assert subject.exhausted
+
+
+def test_a_scope_s_avoid_list_is_what_it_named_itself() -> None:
+    """A sub-topic's order lists its own items, so that the list is short and does its work."""
+    subject = Feed(explorer()).with_facets(["gases", "metals", "salts"])
+    feed = Feed(subject)
+    feed.orders, feed.items = 1000, 1000
+    named: dict[Scope, set[int]] = {}
+    for _ in range(40):
+        order, ask = feed.send()
+        if ask.arm.way is Way.FACET and ask.mode == "explore":
+            assert set(ask.avoid) == named.get(ask.scope, set())
+        before = feed.items
+        feed.answer(order, ask, 4)
+        named.setdefault(ask.scope, set()).update(range(before + 1, feed.items + 1))
+    assert max(len(ids) for ids in named.values()) > 4
+
+
+def test_a_provider_that_takes_no_lists_gets_none() -> None:
+    """The way of asking stays; only the list is left out."""
+    feed = Feed(explorer(traits=TWO))
+    for _ in range(60):
+        order, ask = feed.send("b")
+        assert not ask.avoid
+        assert not ask.whole
+        feed.answer(order, ask, 12)
+
+
+def test_letters_alone_asks_for_beginnings() -> None:
+    """The strategy by first letters needs a few fresh responses, then asks by the letters of what came."""
+    feed = Feed(explorer("letters"))
+    prefixes = set()
+    for _ in range(40):
+        order, ask = feed.send()
+        prefixes.add(ask.scope.prefix)
+        feed.answer(order, ask, 12)
+    assert "I" in prefixes
+    assert len(prefixes) > 10
+
+
+def test_an_empty_or_useless_plan_leaves_the_search_going() -> None:
+    """A model that does not understand what a plan is costs one call, nothing else."""
+    subject = Feed(explorer()).with_facets(["chemical elements", "", "x" * 900])
+    assert [arm.way for arm in subject.arms] == [Way.PLAIN, Way.LISTED]
+    assert subject.ask("a").mode != "plan"
+
+
+def test_what_came_from_an_audit_alone_is_not_listed() -> None:
+    """An item that a single fresh response found must be left to be found again; once another finds it, it may go."""
+    subject = explorer()
+    subject.issued(1, Ask("audit", subject.plain), "a")
+    subject.took(1, [], [(1, "Carbon"), (2, "Gold")])
+    subject.ended(1, complete=True)
+    assert not subject.may_list(1)
+    subject.issued(2, Ask("explore", subject.arms[1], whole=True), "a")
+    subject.took(2, [1], [(3, "Iron")])
+    assert subject.may_list(1)
+    assert subject.may_list(3)
+    assert not subject.may_list(2)
+
+
+def test_an_audit_that_broke_off_is_no_sample() -> None:
+    """Its items are known, but the estimates do not count the response."""
+    feed = Feed(explorer())
+    order, ask = feed.send()
+    feed.answer(order, ask, 10, complete=False)
+    assert feed.subject.known == 10
+    assert feed.subject.incidence.responses == 0
+    assert feed.subject.coverage() is None
+
+
+def test_a_search_that_has_hardly_begun_is_not_exhausted() -> None:
+    """Before the pilot nothing is said, even where the first responses are empty."""
+    feed = Feed(explorer())
+    order, ask = feed.send()
+    feed.answer(order, ask, 0)
+    assert not feed.subject.exhausted
+
+
+def test_repeats_only_exhaust_a_topic() -> None:
+    """Where every way of asking brings what is known, the search is over after a few calls of each, and stays over."""
+    feed = Feed(explorer())
+    order, ask = feed.send()
+    feed.answer(order, ask, SIZE)
+    known = tuple(range(1, SIZE + 1))
+    for _ in range(40):
+        order, ask = feed.send()
+        feed.answer(order, ask, 0, known)
+    assert feed.subject.exhausted
+    assert feed.subject.next_yield < 1
+    shown = feed.subject.coverage()
+    assert shown is not None
+    assert shown.estimate > 0.95
+
+
+def test_empty_answers_exhaust_a_topic() -> None:
+    """A model that says there is nothing more has exhausted the topic as well as one that repeats itself."""
+    feed = Feed(explorer())
+    order, ask = feed.send()
+    feed.answer(order, ask, SIZE)
+    for _ in range(120):
+        order, ask = feed.send()
+        feed.answer(order, ask, 0)
+    assert feed.subject.exhausted
+
+
+def test_an_earlier_run_is_relived() -> None:
+    """After a restart the estimates, the arms' histories and the number of known items are what they were."""
+    feed = Feed(explorer("letters"))
+    again = explorer("letters")
+    for _ in range(40):
+        order, ask = feed.send()
+        known, before = feed.subject.known, feed.items
+        sighted = tuple(range(1, min(known, 5) + 1))
+        feed.answer(order, ask, 6, sighted)
+        ids = [*sighted, *range(before + 1, feed.items + 1)]
+        listed = bool(ask.avoid) or ask.whole
+        again.relive(order, "a", ask.mode, ask.scope, known, ids, 6, (), listed=listed, complete=True)
+    again.remember(feed.items, [f"Item {number}" for number in range(1, feed.items + 1)])
+    assert again.known == feed.subject.known
+    assert again.coverage() == feed.subject.coverage()
+    assert again.exhausted == feed.subject.exhausted
+    lived = {(arm.way, arm.scope): (arm.calls, arm.new, arm.recent) for arm in feed.subject.arms if arm.calls}
+    assert {(arm.way, arm.scope): (arm.calls, arm.new, arm.recent) for arm in again.arms if arm.calls} == lived
+
+
+class Event(NamedTuple):
+    """What happens next: an order goes out, or one of those on their way is answered in part or ends."""
+
+    kind: str
+    choice: int
+    ids: list[int]
+    new: int
+    complete: bool
+    names: list[str]
+
+
+@st.composite
+def events(draw: st.DrawFn) -> Event:
+    """Any event."""
+    kind = draw(st.sampled_from(["send", "send", "send", "take", "plan", "end", "end"]))
+    if kind == "send":
+        return Event(kind, draw(st.integers(0, 1)), [], 0, True, [])
+    names = draw(st.lists(st.text(max_size=150), max_size=8)) if kind == "plan" else []
+    return Event(
+        kind,
+        draw(st.integers(0, 30)),
+        draw(st.lists(st.integers(1, 200), max_size=20)) if kind != "plan" else [],
+        draw(st.integers(0, 12)),
+        draw(st.booleans()),
+        names,
+    )
+
+
+def played(subject: Explorer, story: list[Event]) -> Iterator[Ask]:
+    """Let it happen; the orders that were asked for. Orders that never were are answered too, and some twice."""
+    orders: list[int] = []
+    known = 0
+    for event in story:
+        if event.kind == "send":
+            provider = "ab"[event.choice]
+            ask = subject.ask(provider)
+            orders.append(len(orders) + 1)
+            subject.issued(orders[-1], ask, provider)
+            yield ask
+            continue
+        order = event.choice  # one on its way, one that ended, or one that never was
+        new = [(known + place + 1, f"{chr(65 + (known + place) % 26)} {event.kind}") for place in range(event.new)]
+        if event.kind == "plan":
+            subject.planned(order, event.names)
+        else:
+            known += len(new)
+            subject.took(order, [one for one in event.ids if one <= known - len(new)], new)
+        if event.kind == "end":
+            subject.ended(order, complete=event.complete)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from(STRATEGIES), st.lists(events(), max_size=80))
+def test_any_order_of_events_is_borne(strategy: str, story: list[Event]) -> None:
+    """Answers in parts, in any order, twice, to unknown orders, broken off, plans of anything: nothing is raised.
+
+    Audits stay fresh, no list holds what a single fresh response alone found, and what is told stays in its bounds.
+    """
+    subject = explorer(strategy, TWO)
+    for ask in played(subject, story):
+        assert all(arm.in_flight >= 0 for arm in subject.arms)
+        assert all(subject.may_list(item) for item in ask.avoid)
+        if ask.mode == "audit":
+            assert (ask.scope, ask.avoid, ask.whole) == (Scope(), (), False)
+        shown = subject.coverage()
+        if shown is not None:
+            assert 0 <= shown.low <= shown.estimate <= shown.high <= 1
+            assert shown.without_noise >= shown.estimate
+        assert subject.next_yield >= 0
+        assert subject.noise >= 0
+        assert subject.exhausted in (True, False)
+    assert subject.known == sum(event.new for event in story if event.kind in ("take", "end"))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(events(), max_size=60))
+def test_when_every_order_has_ended_none_is_on_its_way(story: list[Event]) -> None:
+    """Whatever the ends were, no arm keeps an order: its yield would be discounted for ever."""
+    subject = explorer("auto", TWO)
+    sent = sum(1 for _ in played(subject, story))
+    for order in range(1, sent + 1):
+        subject.ended(order, complete=False)
+    assert [arm.in_flight for arm in subject.arms] == [0] * len(subject.arms)
+
+
+@pytest.mark.parametrize("law", ["zipf", "lognormal"])
+def test_a_world_is_searched_until_it_is_exhausted(law: str) -> None:
+    """Of 300 items at least nine in ten are found before the search calls itself over, within bounded calls."""
+    ours = simulate(WorldOptions(size=300, law=law, seed=71), "auto", seed=7, until_exhausted=True, max_calls=500)
+    assert ours.stop is not None
+    assert ours.stop.recall >= 0.9
+    assert ours.stop.calls < 200
+
+
+def test_a_search_is_repeatable() -> None:
+    """The same seed makes the same choices."""
+    first, second = (simulate(WorldOptions(size=300, seed=72), "auto", seed=8) for _ in range(2))
+    assert first == second
