@@ -83,6 +83,8 @@ class Intake:
             order = self._desk.open.get(batch.order_id)
             if order is not None and order.ask.mode == "plan":
                 self._desk.took(batch.order_id, (item.text for item in batch.items), None)
+                refused = sum(refusal.count for refusal in batch.refused)
+                self._stats.arrived(order.provider.spec.name, producer, [], 0, refused)
                 self._observer.ingested([Taken(producer, batch, None, parts=True)], None)
 
     def _ingest(self, batches: Sequence[tuple[int, ItemBatch]]) -> None:

@@ -16,7 +16,7 @@ from tests.page.hostile_items import ANSWERED
 from tests.page.web_service import Api, WebService
 
 _FAILED = pytest.StashKey[bool]()
-_ARGUMENTS = ("--provider", "test", "--producers", "2", "--provider-option", "test.universe_size=3000")
+_ARGUMENTS = ("--provider", "test", "--producers", "2", "--provider-option", "test.universe_size=20000")
 MakeService = Callable[..., WebService]
 MakeApi = Callable[[WebService], Api]
 

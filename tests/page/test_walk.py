@@ -44,6 +44,7 @@ def _start(page: Page, look: Look) -> None:
     page.get_by_label("Budget, US$").fill("5")
     press(page.get_by_text("All options"), look)
     page.get_by_label("Prices").fill(_PRICES)
+    page.get_by_label("Provider options").fill("test.tail_size=20000")  # so that it does not end by itself meanwhile
     examine(page, look, "all-options")
     press(page.get_by_test_id("start"), look)
 
@@ -86,8 +87,8 @@ def _open_dialogs(topic: TopicPage, look: Look) -> None:
 
 def _steer(topic: TopicPage, look: Look) -> None:
     page = topic.page
-    for _ in range(16):
-        press(page.get_by_test_id("producers-plus"), look)
+    page.get_by_test_id("producers-count").fill("18")
+    page.get_by_test_id("producers-count").press("Enter")
     expect(page.locator(".tile")).to_have_count(18)
     page.get_by_label("Budget", exact=True).fill("a lot")
     page.get_by_label("Budget", exact=True).press("Enter")

@@ -175,7 +175,8 @@ class Steering:
 
     def _check_orders(self, trace: Trace, spans: dict[str, Span]) -> None:
         other = spans["other orders"]
-        sent = trace.select(name=names.SEND_ORDERS)
+        # A plan asks for parts of the topic, and for as many as it thinks fit.
+        sent = trace.select(name=names.SEND_ORDERS, where=_asks_for_items)
         before = sent.where(lambda span: span.end_ns < other.start_ns)
         before.at_least(1).every({names.ORDER_SIZE: _SIZE})
         for provider in (_KEPT, _AWAY):
@@ -199,4 +200,10 @@ def _is_too_many(span: Span) -> bool:
 
 def _sent_after(trace: Trace, request: Span) -> Spans:
     """Orders that were given after a request had been answered."""
-    return trace.select(name=names.SEND_ORDERS, where=lambda span: span.start_ns > request.end_ns)
+    return trace.select(
+        name=names.SEND_ORDERS, where=lambda span: span.start_ns > request.end_ns and _asks_for_items(span)
+    )
+
+
+def _asks_for_items(span: Span) -> bool:
+    return span.attributes[names.ORDER_MODE] != "plan"
