@@ -17,7 +17,7 @@ _NAMED = """
 SELECT order_id, item_id FROM (
     SELECT first_order AS order_id, id AS item_id FROM items WHERE first_order IS NOT NULL
     UNION ALL SELECT order_id, item_id FROM sightings
-) ORDER BY order_id
+) ORDER BY order_id, item_id
 """
 _PARTS = "SELECT text FROM parts WHERE order_id = ? ORDER BY place"
 

@@ -32,6 +32,7 @@ CREATE TABLE runs (
     id INTEGER PRIMARY KEY, version TEXT NOT NULL, settings TEXT NOT NULL,
     started_at REAL NOT NULL, ended_at REAL, stop_reason TEXT, unique_before INTEGER NOT NULL, unique_after INTEGER
 );
+-- `scope`: the part of the topic that was asked about, as JSON; empty: all of it. `listed`: length of the avoid-list.
 CREATE TABLE orders (
     id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs(id),
     provider TEXT NOT NULL, model TEXT NOT NULL, mode TEXT NOT NULL, size INTEGER NOT NULL, producer INTEGER NOT NULL,
@@ -41,7 +42,6 @@ CREATE TABLE orders (
     duplicate INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
     input_tokens INTEGER, output_tokens INTEGER, cached_input_tokens INTEGER, reasoning_tokens INTEGER,
     usage_estimated INTEGER, cost_usd REAL, error TEXT, time_to_first_chunk_s REAL, duration_s REAL,
-    -- The part of the topic that was asked about, as JSON; empty: all of it. And the length of the avoid-list.
     scope TEXT NOT NULL DEFAULT '', listed INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX orders_open ON orders (id) WHERE state = 'open';

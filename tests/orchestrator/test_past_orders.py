@@ -1,0 +1,116 @@
+"""What earlier runs asked and named is read again from the folder, of the present format or the one before."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from archive.format import SCHEMA_VERSION
+from contract.messages import Scope
+from orchestrator.exploration import Explorer, Traits
+from orchestrator.store.past_orders import PastOrder
+from tests.orchestrator.store_cases import batch, end, feed, open_store
+
+_BIRDS = Scope(facet="birds", prefix="S")
+_FROM_BEFORE = (
+    "ALTER TABLE orders DROP COLUMN scope",
+    "ALTER TABLE orders DROP COLUMN listed",
+    "DROP TABLE parts",
+    "PRAGMA user_version = 1",
+)
+
+
+def test_what_was_asked_and_named_comes_back(tmp_path: Path) -> None:
+    """Each ended order has its scope, its list's length and the items that it named; a plan has its parts."""
+    store = open_store(tmp_path)
+    feed(store, "Robin", "Wren")
+    second = store.issue_order(
+        provider="openai", model="m-1", mode="explore", size=60, producer=0, scope=_BIRDS, listed=2
+    )
+    store.ingest([batch(second, ["Wren", "Swift"])])
+    end(store, second)
+    plan = store.issue_order(provider="openai", model="m-1", mode="plan", size=9, producer=0)
+    store.keep_parts(plan, ["birds", "fish\nand more"])
+    end(store, plan)
+    failed = store.issue_order(provider="openai", model="m-1", mode="audit", size=60, producer=0)
+    end(store, failed, "failed")
+    store.close()
+    again = open_store(tmp_path)
+    whole = Scope()
+    assert list(again.past_orders()) == [
+        PastOrder(1, "openai:m-1", "explore", whole, 0, 0, True, 2, (1, 2)),
+        PastOrder(2, "openai:m-1", "explore", _BIRDS, 2, 2, True, 1, (2, 3)),
+        PastOrder(3, "openai:m-1", "plan", whole, 0, 3, True, 0, (), ("birds", "fish and more")),
+        PastOrder(4, "openai:m-1", "audit", whole, 0, 3, False, 0, ()),
+    ]
+    again.close()
+
+
+def test_a_folder_of_the_format_before_is_brought_up(tmp_path: Path) -> None:
+    """It is opened, keeps what it has, and takes orders with a scope from then on."""
+    store = open_store(tmp_path)
+    feed(store, "Robin", "Wren")
+    store.close()
+    database = sqlite3.connect(tmp_path / "run.db")
+    for statement in _FROM_BEFORE:
+        database.execute(statement)
+    database.commit()
+    database.close()
+    store = open_store(tmp_path)
+    order = store.issue_order(provider="openai", model="m-1", mode="explore", size=60, producer=0, scope=_BIRDS)
+    store.ingest([batch(order, ["Swift", "Robin"])])
+    end(store, order)
+    store.flush()
+    assert [(past.scope, past.item_ids) for past in store.past_orders()] == [(Scope(), (1, 2)), (_BIRDS, (1, 3))]
+    store.close()
+    database = sqlite3.connect(tmp_path / "run.db")
+    assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    database.close()
+
+
+def test_a_scope_that_somebody_edited_is_none(tmp_path: Path) -> None:
+    """What cannot be read as a scope is taken for the whole topic."""
+    store = open_store(tmp_path)
+    feed(store, "Robin")
+    store.close()
+    database = sqlite3.connect(tmp_path / "run.db")
+    database.execute("UPDATE orders SET scope = '{\"facet\": 7'")
+    database.commit()
+    database.close()
+    store = open_store(tmp_path)
+    assert [past.scope for past in store.past_orders()] == [Scope()]
+    store.close()
+
+
+def test_an_explorer_goes_on_where_it_was() -> None:
+    """What is relived leaves the same estimates as what was lived; a plan and a split are not asked for again."""
+    lived, relived = (Explorer("Birds", 10, {"test:x": Traits()}, seed=1) for _ in range(2))
+    known = 0
+    for order in range(1, 8):
+        ask = lived.ask("test:x")
+        lived.issued(order, ask, "test:x")
+        parts = ["garden birds", "water birds", "birds of prey"] if ask.mode == "plan" else []
+        before, new = known, [(known + number, f"Bird {known + number}") for number in (1, 2, 3)] if not parts else []
+        known += len(new)
+        lived.took(order, (), new)
+        kept = lived.planned(order, parts) if parts else ()
+        lived.ended(order, complete=True)
+        relived.relive(
+            order,
+            "test:x",
+            ask.mode,
+            ask.scope,
+            before,
+            [item for item, _ in new],
+            len(new),
+            kept,
+            listed=bool(ask.avoid) or ask.whole,
+            complete=True,
+        )
+    relived.remember(known, ())
+    assert relived.coverage() == lived.coverage()
+    assert relived.known == lived.known
+    assert {(arm.way, arm.scope, arm.calls) for arm in relived.arms} == {
+        (arm.way, arm.scope, arm.calls) for arm in lived.arms
+    }
+    assert relived.ask("test:x").mode != "plan"
