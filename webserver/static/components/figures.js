@@ -1,6 +1,6 @@
 /** A topic's figures in one strip. */
 
-import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { html } from "../vendor/lit-html/lit-html.js";
 import * as format from "../format.js";
 import { isLive } from "../states.js";
 import { meter } from "./meter.js";
@@ -31,24 +31,20 @@ export function figures(view) {
       <dd>${format.percent(view.share_new)}</dd>
       <dd class="note">${meter(view.share_new)}</dd>
     </div>
-    ${
-      view.coverage == null
-        ? nothing
-        : html`<div class="figure">
-            <dt>Coverage</dt>
-            <dd>${format.percent(view.coverage)}</dd>
-            <dd class="note">
-              ${meter(view.coverage, "good")}${explored ? ` ${format.percent(explored.coverage_low)} to ${format.percent(explored.coverage_high)}` : ""}
-            </dd>
-          </div>
-          <div class="figure">
-            <dt>Next call brings</dt>
-            <dd>${explored ? format.rate(explored.next_yield) : "–"}</dd>
-            <dd class="note">
-              ${explored?.next_price_usd ? html`new items, ${format.money(explored.next_price_usd)} each` : "new items"}
-            </dd>
-          </div>`
-    }
+    <div class="figure">
+      <dt>Coverage</dt>
+      <dd>${format.percent(view.coverage)}</dd>
+      <dd class="note">
+        ${meter(view.coverage, "good")}${explored ? ` ${format.percent(explored.coverage_low)} to ${format.percent(explored.coverage_high)}` : "not known"}
+      </dd>
+    </div>
+    <div class="figure">
+      <dt>Next call brings</dt>
+      <dd>${explored ? format.rate(explored.next_yield) : "–"}</dd>
+      <dd class="note">
+        new items${explored?.next_price_usd ? html`, ${format.money(1000 * explored.next_price_usd)} a thousand` : ""}
+      </dd>
+    </div>
     <div class="figure">
       <dt>Cost</dt>
       <dd>${format.money(view.cost_usd)}</dd>
