@@ -83,5 +83,5 @@ export function figures(view) {
 /** The strip's place while nothing is known. */
 export const figuresSkeleton = () =>
   html`<div class="figures" aria-hidden="true">
-    ${[..."12345678"].map(() => html`<div class="figure"><span class="skeleton line short"></span><span class="skeleton line tall"></span><span class="skeleton line short"></span></div>`)}
+    ${[..."123456789"].map(() => html`<div class="figure"><span class="skeleton line short"></span><span class="skeleton line tall"></span><span class="skeleton line short"></span></div>`)}
   </div>`;
