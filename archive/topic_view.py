@@ -64,7 +64,10 @@ _SENTENCES = {
     "max_attributes": "the wanted number of items is reached",
     "max_cost": "the next request could exceed the money limit",
     "max_time": "the time is over",
-    "exhausted": "the last complete responses brought no new item",
+    "exhausted": "every way of asking brings next to nothing new",
+    "coverage": "the wanted coverage is reached",
+    "min_yield": "the next request is expected to bring too few new items",
+    "max_price_per_item": "the next new item is expected to cost too much",
     "no_provider": "no provider is left",
     "interrupted": "interrupted; everything found is kept",
     "producers_cannot_start": "the producer processes could not start",
@@ -77,6 +80,9 @@ _LIMITS = {
     "max_attributes": ("max_attributes", "--max-attributes {}"),
     "max_cost": ("max_cost_usd", "--max-cost {}"),
     "max_time": ("max_time_s", "--max-time {}s"),
+    "coverage": ("until_coverage", "--until-coverage {}"),
+    "min_yield": ("min_yield", "--min-yield {}"),
+    "max_price_per_item": ("max_price_per_item_usd", "--max-price-per-item {}"),
 }
 
 

@@ -243,7 +243,7 @@ class OrderDesk:
 
     def _most_repeated(self) -> Sequence[str]:
         now = self._clock()
-        if now >= self._repeated_until:
+        if now >= self._repeated_until or not self._repeated:  # the first ones are worth knowing at once
             self._repeated = self._store.most_repeated(MAX_AVOID)
             self._repeated_until = now + _REPEATED_FRESH_S
         return self._repeated

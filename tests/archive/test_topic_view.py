@@ -99,7 +99,7 @@ def test_the_figures_of_the_last_run(folder: Folder) -> None:
         ),
         ("max_time", {"max_time_s": 90.0}, "finished", "the time is over (--max-time 90s)"),
         ("max_time", {"max_time_s": "soon"}, "finished", "the time is over"),
-        ("exhausted", {}, "finished", "the last complete responses brought no new item"),
+        ("exhausted", {}, "finished", "every way of asking brings next to nothing new"),
         ("interrupted", {}, "interrupted", "interrupted; everything found is kept"),
         ("closed", {}, "interrupted", "the caller stopped"),
         ("no_provider", {}, "failed", "no provider is left"),

@@ -160,7 +160,7 @@ def test_iterations_are_kept_for_each_producer() -> None:
 def test_what_is_known_goes_into_later_orders() -> None:
     """Every producer profits from what the others have found."""
     answers = Answers(numbered())
-    run = build(answers, iterations=4, concurrency=1)
+    run = build(answers, iterations=10, concurrency=1, strategy="listed")
     play(run)
     assert answers.orders[0].avoid == ()
     assert any("Apple" in order.avoid for order in answers.orders[1:])
