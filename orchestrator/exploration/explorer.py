@@ -334,7 +334,8 @@ class Explorer:
             before = self._first_yields.get(arm.way)
             self._first_yields[arm.way] = order.new if before is None else 0.7 * before + 0.3 * order.new
         arm.answered(order.new, len(order.ids))
-        self._answer_items += _SLOWLY * (len(order.ids) - self._answer_items)
+        share = _SLOWLY if self._lately else 1.0
+        self._answer_items += share * (len(order.ids) - self._answer_items)
         self._lately.append(order.new)
         if order.ask.mode == "audit" and complete:
             self.incidence.add(item_ids=order.ids, model=order.provider)
