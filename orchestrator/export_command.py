@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from archive.export import FORMATS, export, find_run
 from contract.errors import ExitCode, StorageError, UsageError
+from orchestrator.command_parser import CommandParser
 from orchestrator.composition import OUTPUT_ROOT
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(ExitCode.USAGE, f"orchestrator export: {message} (see orchestrator export --help)\n")
 
 
 def run_export(arguments: Sequence[str]) -> int:
     """Write a topic's items with their provenance; also while a run is going on. Returns the exit code."""
-    parser = _Parser(
-        prog="orchestrator export",
-        description="Writes the items of a topic with their provenance: first seen when, by which provider and model, "
-        "how often, description.",
-        allow_abbrev=False,
+    parser = CommandParser(
+        "orchestrator export",
+        "Writes the items of a topic with their provenance: first seen when, by which provider and model, how often, "
+        "description.",
     )
     parser.add_argument("topic", metavar="TOPIC", help="a topic explored before, or its folder")
     parser.add_argument("--format", choices=FORMATS, default="jsonl", help="default: jsonl")

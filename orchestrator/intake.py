@@ -55,13 +55,7 @@ class Intake:
             if isinstance(happening, Said) and isinstance(happening.message, ItemBatch)
         ]
         if batches:
-            self._note_parts(batches)
-            self._ingest([one for one in batches if self._brings_items(one[1])])
-            late = [
-                Taken(producer, batch, None) for producer, batch in batches if batch.order_id not in self._desk.open
-            ]
-            if late:
-                self._observer.ingested(late, None)
+            self._sort(batches)
         for happening in happenings:
             match happening:
                 case Said(message=OrderDone() as done):
@@ -73,19 +67,25 @@ class Intake:
                 case Said() | Became():
                     pass
 
-    def _brings_items(self, batch: ItemBatch) -> bool:
-        order = self._desk.open.get(batch.order_id)
-        return order is not None and order.ask.mode != "plan"
-
-    def _note_parts(self, batches: Sequence[tuple[int, ItemBatch]]) -> None:
-        """Answers to a plan are no items: they say what to ask about."""
+    def _sort(self, batches: Sequence[tuple[int, ItemBatch]]) -> None:
+        """Items are taken in; parts of the topic say what to ask about; what comes too late is only told of."""
+        items, late = [], []
         for producer, batch in batches:
             order = self._desk.open.get(batch.order_id)
-            if order is not None and order.ask.mode == "plan":
-                self._desk.took(batch.order_id, (item.text for item in batch.items), None)
-                refused = sum(refusal.count for refusal in batch.refused)
-                self._stats.arrived(order.provider.spec.name, producer, [], 0, refused)
-                self._observer.ingested([Taken(producer, batch, None, parts=True)], None)
+            if order is None:
+                late.append(Taken(producer, batch, None))
+            elif order.ask.mode == "plan":
+                self._note_parts(producer, batch, order.provider.spec.name)
+            else:
+                items.append((producer, batch))
+        self._ingest(items)
+        if late:
+            self._observer.ingested(late, None)
+
+    def _note_parts(self, producer: int, batch: ItemBatch, provider: str) -> None:
+        self._desk.took(batch.order_id, (item.text for item in batch.items), None)
+        self._stats.arrived(provider, producer, [], 0, _refused(batch))
+        self._observer.ingested([Taken(producer, batch, None, parts=True)], None)
 
     def _ingest(self, batches: Sequence[tuple[int, ItemBatch]]) -> None:
         if not batches:
@@ -103,9 +103,8 @@ class Intake:
             order = self._desk.open[batch.order_id]
             name = order.provider.spec.name
             self._desk.took(batch.order_id, (item.text for item in batch.items), outcome)
-            refused = sum(refusal.count for refusal in batch.refused)
             new = [item.text for item in outcome.new]
-            self._stats.arrived(name, producer, new, outcome.duplicate, refused)
+            self._stats.arrived(name, producer, new, outcome.duplicate, _refused(batch))
             for item in outcome.new:
                 self._tell(ItemFound(item.id, item.text, item.description, name, outcome.order_id))
 
@@ -153,3 +152,8 @@ class Intake:
                 attempt = self._desk.open[order_id].attempt
                 failed = OrderFailed(order_id, attempt, ErrorKind.PROCESS_CRASH, why, 0)
                 self._on_failed(death.producer, failed, retry=retry)
+
+
+def _refused(batch: ItemBatch) -> int:
+    """How many pieces of output the parser did not take for items."""
+    return sum(refusal.count for refusal in batch.refused)

@@ -132,9 +132,8 @@ class OrderDesk:
         price = self._prices[state.spec.name]
         message = self._message(order)
         if not self._budget.affords(message, price):
-            message = msgspec.structs.replace(
-                message, avoid=()
-            )  # its list is longer than the one that was reckoned with
+            # Its list is longer than the one that `_affords` reckoned with.
+            message = msgspec.structs.replace(message, avoid=())
         if not order.id:
             message = self._issue(order, message, producer)
         if not retry:

@@ -110,18 +110,7 @@ class Run:
     def _relive(self, store: Store) -> None:
         """What earlier runs asked and found is where this one begins."""
         for past in store.past_orders():
-            self.explorer.relive(
-                past.id,
-                past.provider,
-                past.mode,
-                past.scope,
-                past.known_at_issue,
-                past.item_ids,
-                past.new,
-                past.parts,
-                listed=past.listed > 0,
-                complete=past.complete,
-            )
+            self.explorer.relive(past)
         known: int = store.totals().unique
         self.explorer.remember(known, store.newest(_LEARNT_TEXTS))
 

@@ -54,7 +54,9 @@ if [ ! -x .venv/bin/orchestrator ] || [ "$(cat "$stamp" 2>/dev/null)" != "$want"
     # pip says nothing for most of a minute; a dot every two seconds says that it works.
     (while sleep 2; do printf . >&2; done) & dots=$!
     trap 'kill $dots 2>/dev/null || true' EXIT
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+    # The lock is complete: nothing is left to resolve. (Resolving, pip takes the newest release for a name with extras,
+    # which no hash stands for, as soon as there is one newer than the lock.)
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$lock"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
     # Compile once here, so that the first command is as quick as the later ones.
     .venv/bin/python -m compileall -q -j 0 contract telemetry archive producer orchestrator webserver tester || true

@@ -154,7 +154,7 @@ def explore(world: World, cell: Cell, until: int) -> Iterator[State]:
 def estimates(repeats: int) -> Table:
     """Errors of coverage (in points) and next yield; 10 runs of every cell for each repeat."""
     table = Table(
-        "estimates",
+        "exhaustion-estimates",
         f"coverage against the truth, {RUNS * repeats} runs a cell; T fresh responses of {SIZE}, every {AUDIT_EVERY}th "
         "call where steered; aim from T = 10: mean error <= 3 points, interval covers >= 85 %",
     )
@@ -174,7 +174,7 @@ def estimates(repeats: int) -> Table:
 def _compared(world: World, cell: Cell, state: State) -> tuple[float, ...]:
     """Truth, estimate and the rest of one moment."""
     shown = coverage(state.incidence, state.distinct)
-    assert shown is not None, "there were two responses"  # noqa: S101
+    assert shown is not None, "there were two responses"  # noqa: S101 - for the type checker
     real = float(world.inclusion[state.known].sum() / world.inclusion.sum())
     truth = real * (1 - cell.noise)
     mean_size = min(SIZE, world.size)

@@ -29,7 +29,7 @@ def forecasts(repeats: int) -> Table:
     Chao: Chao et al. 2014's extrapolation; SGT: smoothed Good-Toulmin (Orlitsky, Suresh & Wu 2016), as comparison.
     """
     table = Table(
-        "forecasts",
+        "exhaustion-forecasts",
         f"against the truth, {RUNS * repeats} runs a cell, only fresh responses of {SIZE} following T of them; aim: "
         "intervals hold the truth in >= 85 %",
     )

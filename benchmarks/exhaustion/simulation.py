@@ -16,7 +16,8 @@ from benchmarks.exhaustion.estimates import inclusion
 from benchmarks.exhaustion.world import Model, World, WorldOptions
 from contract.messages import Scope
 from orchestrator.exploration.coverage import Coverage
-from orchestrator.exploration.explorer import WHOLE_LIST, Ask, Explorer, Traits, Tuning
+from orchestrator.exploration.explorer import Ask, Explorer, Traits, Tuning
+from orchestrator.planner import MAX_AVOID
 
 ITEMS = 60
 """Items that an order asks for."""
@@ -258,7 +259,7 @@ class _Search:
         if not ask.whole:
             return list(ask.avoid)
         times = self._times[: len(self._item_of)]
-        most = np.argsort(-times, kind="stable")[:WHOLE_LIST]
+        most = np.argsort(-times, kind="stable")[:MAX_AVOID]
         return [int(item) for item in most if times[item] and self.explorer.may_list(int(item))]
 
     def _answer(self, model: Model, ask: Ask, avoid: list[int]) -> list[int]:

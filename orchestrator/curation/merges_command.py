@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 from archive.export import find_run
 from archive.failures import DATABASE_NAME, damaged, translated
@@ -17,6 +16,7 @@ from archive.filesystem import RealFileSystem
 from archive.format import check_database
 from contract.errors import ConfigurationError, ExitCode
 from contract.text import printable
+from orchestrator.command_parser import CommandParser
 from orchestrator.composition import OUTPUT_ROOT
 from orchestrator.curation.merged import MERGED_NAME, MergedItems
 from orchestrator.curation.merges import MIN_SCORE, Suggestion, suggest_merges
@@ -27,11 +27,6 @@ _LOWEST_SCORE = 70.0
 """Below that, and in a long list, nearly everything is like something."""
 
 _SHOWN = 5
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(ExitCode.USAGE, f"orchestrator merges: {printable(message)} (see orchestrator merges --help)\n")
 
 
 def _score(text: str) -> float:
@@ -46,11 +41,10 @@ def _score(text: str) -> float:
 
 def run_merges(arguments: Sequence[str]) -> int:
     """Suggest, apply or undo merges of a topic's items; the topic must not be running. Returns the exit code."""
-    parser = _Parser(
-        prog="orchestrator merges",
-        description="Finds items of a topic that are perhaps the same, and lists them in merges.jsonl with method and "
-        "score. Applied merges make merged.txt; attributes.txt is never changed.",
-        allow_abbrev=False,
+    parser = CommandParser(
+        "orchestrator merges",
+        "Finds items of a topic that are perhaps the same, and lists them in merges.jsonl with method and score. "
+        "Applied merges make merged.txt; attributes.txt is never changed.",
     )
     parser.add_argument("topic", metavar="TOPIC", help="a topic explored before, or its folder")
     parser.add_argument("--output", type=Path, metavar="DIR", help="the topic's folder (default: ./output/<topic>)")

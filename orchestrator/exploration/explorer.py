@@ -8,17 +8,19 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from contract.messages import Mode, Scope
+from contract.messages import WHOLE, Mode, Scope
 from orchestrator.exploration.arms import Arm, Way
 from orchestrator.exploration.coverage import Coverage, coverage
 from orchestrator.exploration.incidence import Incidence
 from orchestrator.exploration.partitions import Letters, facet_arms, letter_arms, usable_facets
+from orchestrator.planner import MAX_AVOID
 
-STRATEGIES = ("auto", "plain", "listed", "facets", "letters")
+if TYPE_CHECKING:
+    from orchestrator.store.past_orders import PastOrder
 
 _ENOUGH_FOR_NOISE = 8
 """Fresh responses before anything is said about noise."""
@@ -28,9 +30,13 @@ _LATELY = 16
 """So many of the last responses are looked at to see whether the topic is exhausted."""
 PILOT = 5
 """So many fresh responses soon: from then on the estimates are good."""
-WHOLE_LIST = 200
+_CROWDING_OF_ALL = 0.97
+"""As `Tuning.crowding`, where all of the topic is asked about."""
 _SLOWLY = 0.15
 """Weight of a new observation in a running mean."""
+_PROMPT_TOKENS = 120
+"""Of a prompt without its avoid-list, about."""
+_TOKENS_PER_ITEM = 5.0
 PLAN_PARTS = 40
 SPLIT_PARTS = 8
 
@@ -50,7 +56,7 @@ class Traits(NamedTuple):
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers that were chosen by measurement (`python -m benchmarks exhaustion-tuning`).
+    """Numbers that were chosen by measurement, on worlds that `benchmarks/exhaustion` does not report on.
 
     Attributes:
         plan_above: Sub-topics are asked for where a fresh response still brings more than this share of unknown items:
@@ -98,7 +104,7 @@ class Ask(msgspec.Struct, frozen=True):
         mode: See `contract.messages.Mode`.
         arm: Whose response it is; for a plan, the arm that is to be split, or the plain one.
         avoid: Item ids for the avoid-list, most useful first.
-        whole: Whether the avoid-list is the topic's most repeated items instead (at most `WHOLE_LIST`).
+        whole: Whether the avoid-list is the topic's most repeated items instead (at most `MAX_AVOID`).
         parts: How many parts a plan asks for.
     """
 
@@ -117,10 +123,9 @@ class Ask(msgspec.Struct, frozen=True):
 class _Open:
     """An order on its way."""
 
-    def __init__(self, ask: Ask, provider: str, known: int) -> None:
+    def __init__(self, ask: Ask, provider: str) -> None:
         self.ask = ask
         self.provider = provider
-        self.known = known
         self.ids: set[int] = set()
         self.new = 0
 
@@ -132,7 +137,7 @@ class Explorer:
         topic: The topic.
         size: Items asked for in an order.
         traits: The providers.
-        strategy: One of `STRATEGIES`: `auto`, or one way alone.
+        strategy: One of `settings.STRATEGIES`: `auto`, or one way alone.
         seed: Makes the choices repeatable.
     """
 
@@ -151,7 +156,7 @@ class Explorer:
         self.incidence = Incidence()
         self.known = 0
         self.tuning = tuning or Tuning()
-        self.arms: list[Arm] = [Arm(Way.PLAIN, Scope()), Arm(Way.LISTED, Scope())]
+        self.arms: list[Arm] = [Arm(Way.PLAIN, WHOLE), Arm(Way.LISTED, WHOLE)]
         self._traits = traits
         self._strategy = strategy
         self._rng = random.Random(seed)
@@ -169,8 +174,6 @@ class Explorer:
         self._best_yield = float(size)
         self._lately: deque[int] = deque(maxlen=_LATELY)
         self._answer_items = float(size)
-        self._output_tokens = 5.0 * size
-        self._tokens_per_item = 5.0
 
     # --- deciding ------------------------------------------------------------------------------------------
 
@@ -254,18 +257,18 @@ class Explorer:
 
     def _score(self, arm: Arm, traits: Traits) -> float:
         """New items for its price: a draw, so that what is uncertain is tried."""
-        crowd = self.tuning.crowding if arm.way is not Way.PLAIN and arm.scope != Scope() else 0.97
+        crowd = _CROWDING_OF_ALL if arm.scope == WHOLE else self.tuning.crowding
         return arm.draw(self._expected(arm), self._rng) * crowd**arm.in_flight / self._price(arm, traits)
 
     def _price(self, arm: Arm, traits: Traits) -> float:
         listed = 0
         if traits.takes_list:
             if arm.way is Way.LISTED:
-                listed = min(self.known, WHOLE_LIST)
+                listed = min(self.known, MAX_AVOID)
             elif arm.way is not Way.PLAIN:
                 listed = min(len(arm.named), self.tuning.scope_list)
-        prompt = 120 + listed * self._tokens_per_item
-        return traits.output_price * self._output_tokens + traits.input_price * prompt
+        prompt = _PROMPT_TOKENS + listed * _TOKENS_PER_ITEM
+        return traits.output_price * _TOKENS_PER_ITEM * self.size + traits.input_price * prompt
 
     @property
     def dearest(self) -> Ask:
@@ -273,7 +276,7 @@ class Explorer:
         return Ask("explore", self.arms[1], whole=True)
 
     def may_list(self, item_id: int) -> bool:
-        """Whether an avoid-list may hold an item. What one fresh response alone found is left to be found again.
+        """Whether an avoid-list may hold an item. What fresh responses alone found is left to be found again.
 
         Otherwise nothing could tell the items that are hard to find from those that nobody was let find again.
         """
@@ -283,7 +286,7 @@ class Explorer:
 
     def issued(self, order_id: int, ask: Ask, provider: str) -> None:
         """An order went out."""
-        self._open[order_id] = _Open(ask, provider, self.known)
+        self._open[order_id] = _Open(ask, provider)
         if ask.mode == "plan":
             self._planning.add(order_id)
             return
@@ -358,41 +361,29 @@ class Explorer:
         self.arms += new
         return facets
 
-    def relive(
-        self, order_id: int, provider: str, mode: Mode, scope: Scope, known: int, item_ids: Sequence[int], new: int,
-        parts: Sequence[str], *, listed: bool, complete: bool,
-    ) -> None:  # fmt: skip
+    def relive(self, past: PastOrder) -> None:
         """Learn from an order of an earlier run as if it came back now; call it in the order of their issue.
 
-        Args:
-            order_id: Its id.
-            provider: Whom it went to, `vendor:model`; it need not be one of this run's.
-            mode: Its mode.
-            scope: The part of the topic that it asked about.
-            known: Items in the store when it went out.
-            item_ids: What it named, each once.
-            new: How many of these were new.
-            parts: What it named, where it was a plan.
-            listed: Whether it had an avoid-list.
-            complete: Whether its answer came to its end.
+        It need not have gone to a provider of this run.
         """
-        fresh = mode == "audit" and not listed
-        arm = self.plain if fresh or (mode == "plan" and scope == Scope()) else self._arm_of(scope)
-        self._planned |= mode == "plan" and complete
-        order = self._open[order_id] = _Open(Ask(mode, arm), provider, known)
-        if mode == "plan":
+        fresh = past.mode == "audit" and not past.listed
+        first_plan = past.mode == "plan" and past.scope == WHOLE
+        arm = self.plain if fresh or first_plan else self._arm_of(past.scope)
+        self._planned |= past.mode == "plan" and past.complete
+        order = self._open[past.id] = _Open(Ask(past.mode, arm), past.provider)
+        if past.mode == "plan":
             arm.split = arm is not self.plain
             self._to_split = [one for one in self._to_split if one is not arm]
-            self.planned(order_id, parts)
+            self.planned(past.id, past.parts)
         else:
             arm.in_flight += 1
             self._fresh_issued += fresh
-            order.new = new
-            order.ids = set(item_ids)
+            order.new = past.new
+            order.ids = set(past.item_ids)
             arm.took(order.ids)
             if not fresh:
                 self.incidence.found_elsewhere(order.ids)
-        self.ended(order_id, complete=complete)
+        self.ended(past.id, complete=past.complete)
 
     def remember(self, known: int, texts: Iterable[str]) -> None:
         """So many items are in the store, these among them: called once, after the last `relive`."""
@@ -460,6 +451,4 @@ class Explorer:
             return False
         if any(not arm.calls and not arm.closed for arm in self.arms if arm.way is not Way.LISTED):
             return False
-        # The mean of the last responses, not the best arm's own: of many arms one always looks good by chance.
-        lately = sum(self._lately) / len(self._lately) if self._lately else 0.0
-        return lately - self.noise < self.tuning.exhausted_below * self._answer_items
+        return self.next_yield - self.noise < self.tuning.exhausted_below * self._answer_items

@@ -172,7 +172,7 @@ def test_a_service_that_cannot_start_says_why(context: Context) -> None:
 def test_a_new_token_is_told_though_the_start_failed(context: Context) -> None:
     """It is printed once, when it is made: a first start that comes to nothing tells it, the next one does not."""
     scripts = Scripts(context)
-    everywhere = ("start", "--host", "0.0.0.0", "--provider", "test", "--port")  # noqa: S104
+    everywhere = ("start", "--host", "0.0.0.0", "--provider", "test", "--port")  # noqa: S104 - what needs a token
     with socket.create_server(("127.0.0.1", 0)) as taken:
         failed = scripts.run(*everywhere, str(taken.getsockname()[1]))
     assert failed.exit_code == 3

@@ -95,17 +95,10 @@ def test_an_explorer_goes_on_where_it_was() -> None:
         lived.took(order, (), new)
         kept = lived.planned(order, parts) if parts else ()
         lived.ended(order, complete=True)
+        ids = tuple(item for item, _ in new)
+        listed = int(bool(ask.avoid) or ask.whole)
         relived.relive(
-            order,
-            "test:x",
-            ask.mode,
-            ask.scope,
-            before,
-            [item for item, _ in new],
-            len(new),
-            kept,
-            listed=bool(ask.avoid) or ask.whole,
-            complete=True,
+            PastOrder(order, "test:x", ask.mode, ask.scope, listed, before, True, len(new), ids, tuple(kept))
         )
     relived.remember(known, ())
     assert relived.coverage() == lived.coverage()

@@ -11,7 +11,7 @@ MODES: tuple[Mode, ...] = ("explore", "audit", "plan", "validate")
 
 
 def _order(**fields: object) -> Order:
-    return Order(1, 0, "test:x", "Paris  attractions", 25, 100, **fields)  # type: ignore[arg-type]
+    return Order(1, 0, "test:x", "Paris  attractions", 25, 100, **fields)  # type: ignore[arg-type] # by name, of any type
 
 
 def _prompt(style: str = "standard", **fields: object) -> str:

@@ -107,7 +107,7 @@ def test_an_endless_answer_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def _order(**fields: object) -> Order:
-    return Order(1, 0, "test:x", "Fruit", 3, 100, **fields)  # type: ignore[arg-type]
+    return Order(1, 0, "test:x", "Fruit", 3, 100, **fields)  # type: ignore[arg-type] # by name, of any type
 
 
 @pytest.mark.parametrize("mode", ["audit", "plan", "validate"])

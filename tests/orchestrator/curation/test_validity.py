@@ -187,7 +187,7 @@ def test_hostile_texts_take_no_time() -> None:
     ("text", "scripts"),
     [
         ("Tokyo", {"LATIN": 5}),
-        ("Ａ", {"LATIN": 1}),  # noqa: RUF001
+        ("Ａ", {"LATIN": 1}),  # noqa: RUF001 - full width on purpose
         ("東京タワー", {"EAST ASIAN": 5}),
         ("Москва 1", {"CYRILLIC": 6}),
         ("123 ?!", {}),

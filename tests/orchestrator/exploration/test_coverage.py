@@ -12,16 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.exploration.coverage import coverage, missing_interval, t_95
 from orchestrator.exploration.incidence import Incidence
-
-item_lists = st.lists(st.lists(st.integers(0, 30), max_size=10), max_size=8)
-
-
-def fresh(*lists: list[int]) -> Incidence:
-    """Fresh responses."""
-    incidence = Incidence()
-    for items in lists:
-        incidence.add("a", items)
-    return incidence
+from tests.orchestrator.exploration.responses import fresh, item_lists
 
 
 def test_two_responses_are_needed() -> None:
@@ -79,7 +70,7 @@ def test_student_s_quantiles(degrees: int, quantile: float) -> None:
     assert t_95(degrees) == pytest.approx(quantile, rel=0.005)
 
 
-@given(item_lists, st.lists(st.integers(0, 40), max_size=20))
+@given(item_lists(8), st.lists(st.integers(0, 40), max_size=20))
 def test_every_figure_is_a_share(lists: list[list[int]], elsewhere: list[int]) -> None:
     """Whatever came: the estimate lies in its interval, the interval in 0 to 1, the band above the estimate."""
     incidence = fresh(*lists)
@@ -95,7 +86,7 @@ def test_every_figure_is_a_share(lists: list[list[int]], elsewhere: list[int]) -
     assert 0 <= shown.share_of_distinct_at_most <= 1
 
 
-@given(item_lists, st.lists(st.integers(0, 40), max_size=20))
+@given(item_lists(8), st.lists(st.integers(0, 40), max_size=20))
 def test_what_others_find_can_only_raise_coverage_with_the_same_pairs(lists: list[list[int]], found: list[int]) -> None:
     """Items that only one fresh response had, found by another one too, are no longer missing."""
     incidence = fresh(*lists)

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from benchmarks.exhaustion.simulation import simulate
 from benchmarks.exhaustion.world import WorldOptions
 from contract.messages import Scope
-from orchestrator.exploration import STRATEGIES, Ask, Explorer, Traits
+from orchestrator.exploration import Ask, Explorer, Traits
 from orchestrator.exploration.arms import Way
+from orchestrator.settings import STRATEGIES
+from orchestrator.store.past_orders import PastOrder
 
 SIZE = 20
 TWO = {"a": Traits(), "b": Traits(takes_list=False)}
@@ -284,7 +286,7 @@ def test_an_earlier_run_is_relived() -> None:
         feed.answer(order, ask, 6, sighted)
         ids = [*sighted, *range(before + 1, feed.items + 1)]
         listed = bool(ask.avoid) or ask.whole
-        again.relive(order, "a", ask.mode, ask.scope, known, ids, 6, (), listed=listed, complete=True)
+        again.relive(PastOrder(order, "a", ask.mode, ask.scope, int(listed), known, True, 6, tuple(ids)))
     again.remember(feed.items, [f"Item {number}" for number in range(1, feed.items + 1)])
     assert again.known == feed.subject.known
     assert again.coverage() == feed.subject.coverage()

@@ -22,16 +22,7 @@ from orchestrator.exploration.forecast import (
     times,
 )
 from orchestrator.exploration.incidence import Incidence
-
-item_lists = st.lists(st.lists(st.integers(0, 30), max_size=10), max_size=7)
-
-
-def fresh(*lists: list[int]) -> Incidence:
-    """Fresh responses."""
-    incidence = Incidence()
-    for items in lists:
-        incidence.add("a", items)
-    return incidence
+from tests.orchestrator.exploration.responses import fresh, item_lists
 
 
 def half_known() -> Incidence:
@@ -39,7 +30,7 @@ def half_known() -> Incidence:
     return fresh(*[[*range(10), *((turn * 13 + place * 7) % 90 + 100 for place in range(10))] for turn in range(10)])
 
 
-@given(item_lists.filter(bool))
+@given(item_lists(7).filter(bool))
 def test_the_rarefied_curve_is_the_mean_over_all_choices(lists: list[list[int]]) -> None:
     """After t of T: the mean number of distinct items over every choice of t responses."""
     incidence = fresh(*lists)
@@ -141,7 +132,7 @@ def test_what_others_found_makes_the_rest_decline_evenly() -> None:
     assert calls_to_coverage(among_others, target).estimate < calls_to_coverage(alone, target).estimate
 
 
-@given(item_lists, st.floats(0, 1), st.integers(0, 40))
+@given(item_lists(7), st.floats(0, 1), st.integers(0, 40))
 def test_whatever_came_the_estimate_lies_in_its_interval(lists: list[list[int]], target: float, others: int) -> None:
     """No division by zero, no overflow; ends in order, from 0 to infinite."""
     incidence = fresh(*lists)
@@ -152,7 +143,7 @@ def test_whatever_came_the_estimate_lies_in_its_interval(lists: list[list[int]],
         assert interval.low - 1e-9 <= interval.estimate <= interval.high + 1e-9
 
 
-@given(item_lists.filter(lambda lists: len(lists) > 1), st.floats(0, 0.99), st.floats(0, 0.99))
+@given(item_lists(7).filter(lambda lists: len(lists) > 1), st.floats(0, 0.99), st.floats(0, 0.99))
 def test_more_coverage_needs_more_calls(lists: list[list[int]], one: float, other: float) -> None:
     """Calls grow with the target; one that is reached needs none."""
     incidence = fresh(*lists)

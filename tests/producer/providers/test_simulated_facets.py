@@ -35,13 +35,13 @@ WORLDS = ("elements", "territories", "languages", "lexers", "airports", "generat
 
 def facets(**options: object) -> Facets:
     """The facets of the topic's world."""
-    given = SimulationOptions(**options)  # type: ignore[arg-type]
+    given = SimulationOptions(**options)  # type: ignore[arg-type] # by name, of any type
     return facets_of(universe_of(TOPIC, given), given)
 
 
 def plan(size: int = 0, scope: Scope = EVERYTHING, seed: int = 1, **options: object) -> list[str]:
     """What a plan names."""
-    given = SimulationOptions(**options)  # type: ignore[arg-type]
+    given = SimulationOptions(**options)  # type: ignore[arg-type] # by name, of any type
     call = Call("", "", 4000, topic=TOPIC, size=size, mode="plan", scope=scope)
     return plan_facets(universe_of(TOPIC, given), given, call, random.Random(seed))
 
@@ -98,7 +98,7 @@ def test_facets_are_uneven_and_stand_by_size() -> None:
 @pytest.mark.parametrize("world", WORLDS)
 def test_names_are_distinct_and_mean_no_item(world: str) -> None:
     """No two facets share a key, neither ours nor the model's, and no facet is taken for an item of the world."""
-    options = SimulationOptions(world=world, facets=200)  # type: ignore[arg-type]
+    options = SimulationOptions(world=world, facets=200)  # type: ignore[arg-type] # a world's name
     universe = universe_of(TOPIC, options)
     names = [facet.name for top in facets_of(universe, options).tops for facet in (top, *top.parts)]
     assert len({match_key(name) for name in names}) == len(names) == 1200
@@ -134,8 +134,8 @@ def test_a_facet_is_found_by_its_key(change: object) -> None:
     of = facets()
     for top in of.tops:
         for facet in (top, *top.parts):
-            found = of.find(change(facet.name))  # type: ignore[operator]
-            assert found is (None if change(facet.name).startswith("1.") else facet)  # type: ignore[operator]
+            found = of.find(change(facet.name))  # type: ignore[operator] # a function of a table
+            assert found is (None if change(facet.name).startswith("1.") else facet)  # type: ignore[operator] # a function of a table
 
 
 def test_what_no_facet_is_called_is_not_found() -> None:

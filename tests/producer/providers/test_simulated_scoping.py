@@ -219,7 +219,7 @@ def test_parts_are_remembered_and_forgotten_in_bounds() -> None:
     made: list[int] = []
 
     def ask(number: int) -> None:
-        popularity.part(number, lambda whole: made.append(number) or whole.within(lambda index: index % 2 == 0))  # type: ignore[func-returns-value]
+        popularity.part(number, lambda whole: made.append(number) or whole.within(lambda index: index % 2 == 0))  # type: ignore[func-returns-value] # append returns None
 
     for number in (*range(10), *range(10)):
         ask(number)
