@@ -16,8 +16,9 @@ from benchmarks.exhaustion.estimates import inclusion
 from benchmarks.exhaustion.world import Model, World, WorldOptions
 from contract.messages import Scope
 from orchestrator.exploration.coverage import Coverage
-from orchestrator.exploration.explorer import Ask, Explorer, Traits, Tuning
-from orchestrator.planner import MAX_AVOID
+from orchestrator.exploration.asks import Ask
+from orchestrator.exploration.explorer import Explorer
+from orchestrator.exploration.tuning import Traits, Tuning
 
 ITEMS = 60
 """Items that an order asks for."""
@@ -121,8 +122,8 @@ def simulate(
     while outcome.all_calls < max_calls:
         if not until_exhausted and len(outcome.calls) == len(targets):
             break
-        while len(search.pending) < in_flight:
-            search.send()
+        while len(search.pending) < in_flight and search.send():
+            pass
         search.receive()
         outcome.all_calls, outcome.all_cost = search.calls, search.cost
         for target in targets:
@@ -175,7 +176,7 @@ class _Search:
         self.providers = [f"model {index}" for index in range(options.models)]
         self.traits = {provider: Traits(input_price=INPUT_PRICE) for provider in self.providers}
         self.explorer = explorer("topic", ITEMS, self.traits, strategy=strategy, seed=seed, tuning=tuning)
-        self.pending: list[tuple[float, int, Ask, list[int], list[str]]] = []
+        self.pending: list[tuple[float, int, Ask, list[int], list[str], float]] = []
         self.calls = 0
         self.cost = 0.0
         self.uses: dict[str, Use] = {}
@@ -184,7 +185,6 @@ class _Search:
         self._sent = 0
         self._id_of = np.zeros(options.size, np.int64)
         self._item_of = [-1]
-        self._times = np.zeros(1024, np.int64)
         self._found = 0
         self._probes: list[list[int]] = []
         self._seed = seed
@@ -193,28 +193,33 @@ class _Search:
     def recall(self) -> float:
         return self._found / self.world.options.size
 
-    def send(self) -> None:
-        self._sent += 1
-        index = self._sent % len(self.models)
+    def send(self) -> bool:
+        """Send an order, if the explorer has one to give now."""
+        index = (self._sent + 1) % len(self.models)
         provider = self.providers[index]
         ask = self.explorer.ask(provider)
+        if ask is None:
+            return False
+        self._sent += 1
         self.explorer.issued(self._sent, ask, provider)
         items: list[int] = []
         parts: list[str] = []
         if ask.mode == "plan":
             parts = self.world.plan(ask.scope, ask.parts)
-            self.cost += PLAN_PROMPT_TOKENS * INPUT_PRICE + len(parts) * TOKENS_PER_ITEM
+            cost = PLAN_PROMPT_TOKENS * INPUT_PRICE + len(parts) * TOKENS_PER_ITEM
         else:
-            avoid = self._avoid(ask)
+            avoid = [one.item_id for one in ask.avoid]
             items = self._answer(self.models[index], ask, avoid)
             prompt = PROMPT_TOKENS + TOKENS_PER_ITEM * len(avoid)
-            self.cost += prompt * INPUT_PRICE + len(items) * TOKENS_PER_ITEM
+            cost = prompt * INPUT_PRICE + len(items) * TOKENS_PER_ITEM
         done = self._now + self._rng.lognormvariate(0.0, JITTER)
-        heapq.heappush(self.pending, (done, self._sent, ask, items, parts))
+        heapq.heappush(self.pending, (done, self._sent, ask, items, parts, cost))
+        return True
 
     def receive(self) -> None:
-        self._now, number, ask, items, parts = heapq.heappop(self.pending)
+        self._now, number, ask, items, parts, cost = heapq.heappop(self.pending)
         self.calls += 1
+        self.cost += cost  # as it ends: what is on its way when a target is reached is not needed for it
         use = self.uses.setdefault(ask.arm.way.value if ask.mode == "explore" else ask.mode, Use())
         use.orders += 1
         if ask.mode == "plan":
@@ -237,8 +242,8 @@ class _Search:
         brought = []
         for probe in range(_YIELD_PROBES):
             index = probe % len(self.models)
-            ask = self.explorer._about(arm, self.traits[self.providers[index]])
-            answer = self._answer(self.models[index].drawing(self._seed, 3, self.calls, probe), ask, self._avoid(ask))
+            ask = self.explorer._about(arm, self.providers[index])
+            answer = self._answer(self.models[index].drawing(self._seed, 3, self.calls, probe), ask, [one.item_id for one in ask.avoid])
             brought.append(sum(self._unknown(item) for item in answer))
         return Look(
             calls=self.calls,
@@ -253,14 +258,6 @@ class _Search:
 
     def _unknown(self, item: int) -> bool:
         return item >= len(self._id_of) or self._id_of[item] == 0
-
-    def _avoid(self, ask: Ask) -> list[int]:
-        """Ids for an order's avoid-list."""
-        if not ask.whole:
-            return list(ask.avoid)
-        times = self._times[: len(self._item_of)]
-        most = np.argsort(-times, kind="stable")[:MAX_AVOID]
-        return [int(item) for item in most if times[item] and self.explorer.may_list(int(item))]
 
     def _answer(self, model: Model, ask: Ask, avoid: list[int]) -> list[int]:
         size = self.world.options.size
@@ -281,7 +278,4 @@ class _Search:
             if item < len(self._id_of):
                 self._id_of[item] = number
                 self._found += 1
-        if len(self._item_of) > len(self._times):
-            self._times = np.concatenate([self._times, np.zeros(len(self._item_of), np.int64)])
-        self._times[[*sighted, *(number for number, _ in new)]] += 1
         return sighted, new

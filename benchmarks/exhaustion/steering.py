@@ -19,7 +19,8 @@ import msgspec
 from benchmarks.exhaustion.simulation import ITEMS, Outcome, naive_calls, naive_cost, simulate
 from benchmarks.exhaustion.world import WorldOptions
 from benchmarks.report import Figure, Table
-from orchestrator.exploration.explorer import Explorer, Tuning
+from orchestrator.exploration.explorer import Explorer
+from orchestrator.exploration.tuning import Tuning
 
 ALL_CELLS = "EXHAUSTION_CELLS"
 """Environment variable: `all` asks for the full product of cells instead of the selection."""
@@ -136,7 +137,7 @@ VARIANTS = (
     Variant("letters alone", "letters"),
     Variant("auto without audits", explorer=UnauditedExplorer),
     Variant("auto without splitting", tuning=Tuning(split_items=math.inf)),
-    Variant("auto without scoped lists", tuning=Tuning(scope_list=0)),
+    Variant("auto without scoped lists", tuning=Tuning(longest_list=0)),
     Variant("auto, greedy", explorer=GreedyExplorer),
     Variant("auto, Good-UCB", explorer=GoodUcbExplorer),
 )

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 
 from contract.messages import Scope
+from orchestrator.exploration.lists import Listed
 
 _MEMORY = 0.55
 """Weight of a response relative to the one after it."""
 _PRIOR_RESPONSES = 0.6
 """What the siblings say weighs as much as so many responses of the arm's own."""
 _MOST_FAILURES = 3
+_OWN_PRIOR = 0.2
 _REMEMBERED = 2000
 """So many of an arm's items are remembered for its avoid-list."""
 
@@ -61,6 +63,10 @@ class Arm:
         self.named: Counter[int] = Counter()
         self.new = 0
         self.distinct = 0
+        self.last = 0
+        self.short = False
+        self.list_length = 0
+        self._listings: Counter[int] = Counter()
         self._failures = 0
         self._weight = 0.0
         self._sum = 0.0
@@ -82,6 +88,7 @@ class Arm:
         self.calls += 1
         self.new += new
         self.distinct += distinct
+        self.last = new
         self._weight = self._weight * _MEMORY + 1.0
         self._sum = self._sum * _MEMORY + new
 
@@ -90,7 +97,7 @@ class Arm:
         """New items of a response, lately; 0 before the first."""
         return self._sum / self._weight if self._weight else 0.0
 
-    def draw(self, prior: float, rng: random.Random) -> float:
+    def draw(self, prior: float, rng: random.Random, trend: float = 1.0) -> float:
         """A draw of its next response's new items (Thompson sampling: Thompson 1933; Chapelle & Li 2011).
 
         Args:
@@ -98,10 +105,15 @@ class Arm:
             rng: Draws.
         """
         shape = self._sum + _PRIOR_RESPONSES * prior
-        return rng.gammavariate(max(shape, 1e-3), 1.0 / (self._weight + _PRIOR_RESPONSES))
+        return trend * rng.gammavariate(max(shape, 1e-3), 1.0 / (self._weight + _PRIOR_RESPONSES))
 
-    def avoid_ids(self, count: int) -> Sequence[int]:
-        """Its items for an avoid-list: those that its responses named most often first."""
-        if count >= len(self.named):
-            return list(self.named)
-        return [item for item, _ in self.named.most_common(count)]
+    def chances(self, most: int) -> list[Listed]:
+        """The items that it named, with the chance that its next answer would name them again."""
+        return [
+            Listed(item, min(1.0, (count + _OWN_PRIOR) / (self.calls - self._listings[item] + 1)))
+            for item, count in self.named.most_common(most)
+        ]
+
+    def listed(self, item_ids: Iterable[int]) -> None:
+        """Note what stood on the avoid-list of a response that has ended."""
+        self._listings.update(item_ids)

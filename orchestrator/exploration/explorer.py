@@ -8,15 +8,16 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from contract.messages import WHOLE, Mode, Scope
+from contract.messages import WHOLE, Scope
 from orchestrator.exploration.arms import Arm, Way
+from orchestrator.exploration.asks import Ask, OpenAsk
 from orchestrator.exploration.coverage import Coverage, coverage
 from orchestrator.exploration.incidence import Incidence
+from orchestrator.exploration.lists import Compliance, Listed, sized, within
 from orchestrator.exploration.partitions import Letters, facet_arms, letter_arms, usable_facets
+from orchestrator.exploration.tuning import Traits, Tuning
 from orchestrator.planner import MAX_AVOID
 
 if TYPE_CHECKING:
@@ -37,97 +38,10 @@ _SLOWLY = 0.15
 _PROMPT_TOKENS = 120
 """Of a prompt without its avoid-list, about."""
 _TOKENS_PER_ITEM = 5.0
+_BEGINNING = 2000
+"""So many of the items under a letter are thought of for its list."""
 PLAN_PARTS = 40
 SPLIT_PARTS = 8
-
-
-class Traits(NamedTuple):
-    """What the explorer must know of a provider.
-
-    Attributes:
-        input_price: Price of a token of the prompt, in any unit that is the same for all providers.
-        output_price: The same for a token of the answer.
-        takes_list: Whether it gets avoid-lists.
-    """
-
-    input_price: float = 0.25
-    output_price: float = 1.0
-    takes_list: bool = True
-
-
-class Tuning(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers that were chosen by measurement, on worlds that `benchmarks/exhaustion` does not report on.
-
-    Attributes:
-        plan_above: Sub-topics are asked for where a fresh response still brings more than this share of unknown items:
-            a topic that is listed with a few calls does not need them.
-        plan_worth: A plan is not worth its price where fewer orders are left.
-        split_gain: Parts are made as long as they bring so many times what the whole did last.
-        audit_every_first: Orders from one audit to the next, until there are `PILOT`.
-        audit_every: The same afterwards.
-        audit_every_late: The same once the decision to stop is near.
-        late_below: It is near where the best arm brings less than this share of an answer.
-        scope_list: Longest avoid-list of a facet or letter; longer ones cost more than they save.
-        optimism: Share of new items that a way which was never tried is expected to bring.
-        crowding: What an order on its way leaves of the next one's yield in the same scope.
-        letters_above: Letters are not tried where less than this share of a fresh response is unknown.
-        letters_below: Letters come once the best facet brings less than this share of an answer.
-        split_below: A worn arm is split where it brings less than this share of an answer …
-        split_items: … and has named more than so many answers' worth of items.
-        close_below: An arm is closed where it brings fewer new items a response.
-        exhausted_below: The topic is exhausted where the best arm brings less than this share of an answer's items that
-            are new, noise taken off: 1 item of 60.
-    """
-
-    plan_above: float = 0.3
-    plan_worth: int = 12
-    audit_every_first: int = 2
-    audit_every: int = 16
-    audit_every_late: int = 6
-    late_below: float = 0.1
-    scope_list: int = 200
-    optimism: float = 0.7
-    crowding: float = 0.7
-    letters_above: float = 0.01
-    letters_below: float = 0.2
-    split_below: float = 0.4
-    split_items: float = 5.0
-    split_gain: float = 0.8
-    close_below: float = 0.3
-    exhausted_below: float = 1 / 60
-
-
-class Ask(msgspec.Struct, frozen=True):
-    """What an order is to ask.
-
-    Attributes:
-        mode: See `contract.messages.Mode`.
-        arm: Whose response it is; for a plan, the arm that is to be split, or the plain one.
-        avoid: Item ids for the avoid-list, most useful first.
-        whole: Whether the avoid-list is the topic's most repeated items instead (at most `MAX_AVOID`).
-        parts: How many parts a plan asks for.
-    """
-
-    mode: Mode
-    arm: Arm
-    avoid: tuple[int, ...] = ()
-    whole: bool = False
-    parts: int = 0
-
-    @property
-    def scope(self) -> Scope:
-        """The part of the topic that is asked about."""
-        return self.arm.scope
-
-
-class _Open:
-    """An order on its way."""
-
-    def __init__(self, ask: Ask, provider: str) -> None:
-        self.ask = ask
-        self.provider = provider
-        self.ids: set[int] = set()
-        self.new = 0
 
 
 class Explorer:
@@ -161,7 +75,7 @@ class Explorer:
         self._strategy = strategy
         self._rng = random.Random(seed)
         self._letters = Letters()
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, OpenAsk] = {}
         self._since_audit = 0
         self._fresh_issued = 0
         self._planning: set[int] = set()
@@ -170,10 +84,13 @@ class Explorer:
         self._plans_failed = 0
         self._to_split: list[Arm] = []
         self._first_yields: dict[Way, float] = {}
+        self._trends: dict[tuple[bool, bool], tuple[float, float]] = {}
         self._split_gain = 2 * self.tuning.split_gain
         self._best_yield = float(size)
         self._lately: deque[int] = deque(maxlen=_LATELY)
         self._answer_items = float(size)
+        self._typical = float(size)
+        self._compliance: dict[tuple[str, bool], Compliance] = {}
 
     # --- deciding ------------------------------------------------------------------------------------------
 
@@ -182,7 +99,7 @@ class Explorer:
         """The arm of fresh responses."""
         return self.arms[0]
 
-    def ask(self, provider: str, orders_left: int | None = None) -> Ask:
+    def ask(self, provider: str, orders_left: int | None = None) -> Ask | None:
         """What this provider's next order asks.
 
         Args:
@@ -190,6 +107,8 @@ class Explorer:
             orders_left: How many more will be asked at most, this one included; None: nobody knows.
         """
         traits = self._traits[provider]
+        if self._waits():
+            return None
         plan = self._plan_due() if orders_left is None or orders_left >= self.tuning.plan_worth else None
         if plan is not None:
             return plan
@@ -199,17 +118,54 @@ class Explorer:
             self._lettered = True
             known = {arm.scope for arm in self.arms}  # some may come from an earlier run
             self.arms += [arm for arm in letter_arms(self._letters.prefixes(), None) if arm.scope not in known]
-        arm = max(self._candidates(), key=lambda one: self._score(one, traits))
-        return self._about(arm, traits)
+        return self._about(max(self._candidates(), key=lambda one: self._score(one, traits)), provider)
 
-    def _about(self, arm: Arm, traits: Traits) -> Ask:
+    def _waits(self) -> bool:
+        """Whether what is on its way should be seen first: a small topic needs few answers."""
+        if self._strategy == "plain":
+            return False
+        if self._planning and not any(arm.way is Way.FACET for arm in self.arms):
+            return len(self._open) >= PILOT
+        return self.plain.calls < 2 and self.plain.in_flight >= PILOT
+
+    def _about(self, arm: Arm, provider: str) -> Ask:
         if arm.way is Way.PLAIN:
             return Ask("audit", arm)
+        return Ask("explore", arm, avoid=self._list_for(arm, provider))
+
+    def _list_for(self, arm: Arm, provider: str) -> tuple[Listed, ...]:
+        """The avoid-list that is worth its price; what fresh responses alone found is left to be found again.
+
+        Otherwise nothing could tell the items that are hard to find from those that nobody was let find again.
+        """
+        traits = self._traits[provider]
         if not traits.takes_list:
-            return Ask("explore", arm)
+            return ()
+        return sized(
+            self._likely(arm),
+            self._compliance_of(provider, arm).share,
+            item_price=traits.input_price * _TOKENS_PER_ITEM,
+            call_price=self._price(arm, traits, listed=0),
+            places=self._typical,
+            most=self.tuning.longest_list,
+        )
+
+    def _likely(self, arm: Arm) -> Iterable[Listed]:
+        """The items that an answer would name, if none were listed."""
+        own = arm.chances(MAX_AVOID)
         if arm.way is Way.LISTED:
-            return Ask("explore", arm, whole=True)
-        return Ask("explore", arm, avoid=tuple(arm.avoid_ids(self.tuning.scope_list)))
+            fresh = dict(self.incidence.most_named(MAX_AVOID))
+            rest = [one for one in own if one.item_id not in fresh]
+            return [*(Listed(item, share) for item, share in fresh.items()), *rest]
+        if arm.way is not Way.LETTER or arm.scope.facet:
+            return own
+        named = {one.item_id for one in own}
+        others = [item for item in self._letters.beginning(arm.scope.prefix)[-_BEGINNING:] if item not in named]
+        shares = [(item, self.incidence.share_of(item)) for item in others if not self.incidence.held(item)]
+        return [*own, *within(shares, self._letters.share(arm.scope.prefix))]
+
+    def _compliance_of(self, provider: str, arm: Arm) -> Compliance:
+        return self._compliance.setdefault((provider, arm.scope == WHOLE), Compliance())
 
     def _audit_is_due(self) -> bool:
         if self.known == 0:
@@ -236,6 +192,9 @@ class Explorer:
             return False
         if self._strategy == "letters":
             return self.plain.calls >= 3
+        asked = sum(arm.calls > 0 for arm in facets)
+        if asked >= 4 and self._first_yields[Way.FACET] < self.tuning.facet_gain * self.incidence.next_yield():
+            return True  # the model does not keep to parts, or the plan is no use
         if self._planning or not self._planned or any(arm.calls + arm.in_flight == 0 for arm in facets):
             return False
         best = max((self._expected(arm) for arm in facets if not arm.split), default=0.0)
@@ -252,45 +211,52 @@ class Explorer:
     def _expected(self, arm: Arm) -> float:
         """New items that its next response may bring; for one never asked, what its siblings' first ones brought."""
         if arm.calls:
-            return arm.recent
+            return arm.recent * self._trend(arm)
         return self._first_yields.get(arm.way, self.tuning.optimism * self.size)
+
+    def _kind(self, arm: Arm) -> tuple[bool, bool]:
+        return (arm.scope == WHOLE, arm.short)
+
+    def _trend(self, arm: Arm) -> float:
+        if not arm.calls:
+            return 1.0
+        weight, total = self._trends.get(self._kind(arm), (0.0, 0.0))
+        prior = 0.95 if arm.scope == WHOLE else self.tuning.trend_short if arm.short else self.tuning.trend_full
+        return min(1.0, (total + self.tuning.trend_weight * prior) / (weight + self.tuning.trend_weight))
 
     def _score(self, arm: Arm, traits: Traits) -> float:
         """New items for its price: a draw, so that what is uncertain is tried."""
         crowd = _CROWDING_OF_ALL if arm.scope == WHOLE else self.tuning.crowding
-        return arm.draw(self._expected(arm), self._rng) * crowd**arm.in_flight / self._price(arm, traits)
+        return arm.draw(arm.recent if arm.calls else self._expected(arm), self._rng, self._trend(arm)) * crowd**arm.in_flight / self._price(arm, traits)
 
-    def _price(self, arm: Arm, traits: Traits) -> float:
-        listed = 0
-        if traits.takes_list:
-            if arm.way is Way.LISTED:
-                listed = min(self.known, MAX_AVOID)
-            elif arm.way is not Way.PLAIN:
-                listed = min(len(arm.named), self.tuning.scope_list)
-        prompt = _PROMPT_TOKENS + listed * _TOKENS_PER_ITEM
-        return traits.output_price * _TOKENS_PER_ITEM * self.size + traits.input_price * prompt
+    def _price(self, arm: Arm, traits: Traits, listed: int | None = None) -> float:
+        """Of an order; its list is taken to be as long as the arm's last one."""
+        prompt = _PROMPT_TOKENS + (arm.list_length if listed is None else listed) * _TOKENS_PER_ITEM
+        return traits.output_price * _TOKENS_PER_ITEM * self._typical + traits.input_price * prompt
 
     @property
     def dearest(self) -> Ask:
         """The most that an order may ask: for reckoning what one can cost."""
-        return Ask("explore", self.arms[1], whole=True)
-
-    def may_list(self, item_id: int) -> bool:
-        """Whether an avoid-list may hold an item. What fresh responses alone found is left to be found again.
-
-        Otherwise nothing could tell the items that are hard to find from those that nobody was let find again.
-        """
-        return not self.incidence.held(item_id)
+        longest = range(1, min(self.known, MAX_AVOID) + 1)
+        return Ask("explore", self.arms[1], avoid=tuple(Listed(item, 1.0) for item in longest))
 
     # --- learning ------------------------------------------------------------------------------------------
 
-    def issued(self, order_id: int, ask: Ask, provider: str) -> None:
-        """An order went out."""
-        self._open[order_id] = _Open(ask, provider)
+    def issued(self, order_id: int, ask: Ask, provider: str, listed: int | None = None) -> None:
+        """An order went out.
+
+        Args:
+            order_id: Its id.
+            ask: What it asks.
+            provider: Whom it went to.
+            listed: How many items of its list fitted into the prompt; None: all.
+        """
+        self._open[order_id] = OpenAsk(ask, provider, ask.avoid[:listed])
         if ask.mode == "plan":
             self._planning.add(order_id)
             return
         ask.arm.in_flight += 1
+        ask.arm.list_length = len(ask.avoid)
         if ask.mode == "audit":
             self._since_audit = 0
             self._fresh_issued += 1
@@ -301,8 +267,8 @@ class Explorer:
         """An order's response has named known items, and new ones; ids count from 1 in order of discovery."""
         order = self._open.get(order_id)
         self.known += len(new)
-        for _, text in new:
-            self._letters.learn(text)
+        for item, text in new:
+            self._letters.learn(item, text)
         if order is None or order.ask.mode == "plan":
             return
         ids = {*sighted, *(item for item, _ in new)} - order.ids
@@ -336,7 +302,20 @@ class Explorer:
         if arm.calls == 0:
             before = self._first_yields.get(arm.way)
             self._first_yields[arm.way] = order.new if before is None else 0.7 * before + 0.3 * order.new
+        if arm.calls and arm.recent > 0:
+            weight, total = self._trends.get(self._kind(arm), (0.0, 0.0))
+            share = min(arm.recent, 20.0) / 20.0
+            self._trends[self._kind(arm)] = (0.97 * weight + share, 0.97 * total + share * min(2.0, order.new / arm.recent))
+        if order.listed:
+            listed = [one.item_id for one in order.listed]
+            expected = sum(one.chance for one in order.listed)
+            returned = len(order.ids.intersection(listed))
+            self._compliance_of(order.provider, arm).saw(expected, returned)
+            arm.listed(listed)
         arm.answered(order.new, len(order.ids))
+        arm.short = len(order.ids) < self.tuning.short_below * self._typical
+        if order.ask.mode == "audit":
+            self._typical += (_SLOWLY if self.plain.calls > 1 else 1.0) * (len(order.ids) - self._typical)
         share = _SLOWLY if self._lately else 1.0
         self._answer_items += share * (len(order.ids) - self._answer_items)
         self._lately.append(order.new)
@@ -370,7 +349,7 @@ class Explorer:
         first_plan = past.mode == "plan" and past.scope == WHOLE
         arm = self.plain if fresh or first_plan else self._arm_of(past.scope)
         self._planned |= past.mode == "plan" and past.complete
-        order = self._open[past.id] = _Open(Ask(past.mode, arm), past.provider)
+        order = self._open[past.id] = OpenAsk(Ask(past.mode, arm), past.provider)
         if past.mode == "plan":
             arm.split = arm is not self.plain
             self._to_split = [one for one in self._to_split if one is not arm]
@@ -385,11 +364,11 @@ class Explorer:
                 self.incidence.found_elsewhere(order.ids)
         self.ended(past.id, complete=past.complete)
 
-    def remember(self, known: int, texts: Iterable[str]) -> None:
+    def remember(self, known: int, texts: Iterable[tuple[int, str]]) -> None:
         """So many items are in the store, these among them: called once, after the last `relive`."""
         self.known = known
-        for text in texts:
-            self._letters.learn(text)
+        for item, text in texts:
+            self._letters.learn(item, text)
 
     def _arm_of(self, scope: Scope) -> Arm:
         for arm in self.arms[1:]:

@@ -121,6 +121,20 @@ class Incidence:
         """Whether fresh responses alone found the item: avoid-lists leave it out, or coverage is underestimated."""
         return item_id < len(self._counts) and bool(self._counts[item_id] > 0) and not self._elsewhere[item_id]
 
+    def most_named(self, count: int) -> list[tuple[int, float]]:
+        """The items that the largest shares of the fresh responses named, with these shares; held ones are left out."""
+        known = np.flatnonzero((self._counts > 1) & self._elsewhere)
+        if len(known) > count:
+            known = known[np.argpartition(self._counts[known], len(known) - count)[-count:]]
+        return [(int(item), float(self._counts[item]) / self._responses) for item in known]
+
+    def share_of(self, item_id: int) -> float:
+        """The share of the fresh responses that named the item (0 before the first), half a sighting added."""
+        if not self._responses:
+            return 0.0
+        count = int(self._counts[item_id]) if item_id < len(self._counts) else 0
+        return (count + 0.5) / (self._responses + 1)
+
     def missing_share(self) -> float:
         """1 - C, 0 to 1: the share of the next fresh response's items that nothing has found (1 before two responses).
 

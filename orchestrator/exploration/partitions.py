@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -31,14 +32,31 @@ class Letters:
     def __init__(self) -> None:
         self._first: Counter[str] = Counter()
         self._second: dict[str, Counter[str]] = defaultdict(Counter)
+        self._ids: dict[str, array[int]] = defaultdict(lambda: array("I"))
 
-    def learn(self, text: str) -> None:
+    def learn(self, item_id: int, text: str) -> None:
         """Count a new item's first letters."""
-        letters = [char for char in unicodedata.normalize("NFKD", text[:24]).upper() if char.isalnum()]
+        letters = _letters_of(text)
         if letters:
             self._first[letters[0]] += 1
+            self._ids[letters[:2]].append(item_id)
             if len(letters) > 1:
                 self._second[letters[0]][letters[1]] += 1
+
+    def beginning(self, prefix: str) -> list[int]:
+        """The ids of the items that begin with one letter or two."""
+        upper = prefix.upper()
+        if len(upper) > 1:
+            return list(self._ids.get(upper, ()))
+        return [item for start, ids in self._ids.items() if start[0] == upper for item in ids]
+
+    def share(self, prefix: str) -> float:
+        """The share of the known items that begin so."""
+        total = self._first.total()
+        if not total:
+            return 0.0
+        upper = prefix.upper()
+        return (self._first[upper] if len(upper) == 1 else self._second[upper[0]][upper[1]]) / total
 
     def prefixes(self, most: int = 40) -> list[str]:
         """The first letters to ask for, the most frequent first; none where a script has too many of them."""
@@ -54,6 +72,10 @@ class Letters:
     def longer(self, prefix: str, most: int = 26) -> list[str]:
         """The two-letter beginnings of known items under a letter, the most frequent first."""
         return [prefix + letter.lower() for letter, _ in self._second[prefix].most_common(most)] if prefix else []
+
+
+def _letters_of(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", text[:24]).upper() if char.isalnum())
 
 
 def usable_facets(names: Iterable[str], topic: str, known: Iterable[Arm]) -> list[str]:

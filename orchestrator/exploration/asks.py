@@ -1,0 +1,47 @@
+"""What an order is to ask, and what is known of it while it is on its way."""
+
+from __future__ import annotations
+
+import msgspec
+
+from contract.messages import Mode, Scope
+from orchestrator.exploration.arms import Arm
+from orchestrator.exploration.lists import Listed
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """What an order is to ask.
+
+    Attributes:
+        mode: See `contract.messages.Mode`.
+        arm: Whose response it is; for a plan, the arm that is to be split, or the plain one.
+        avoid: The items of the avoid-list, most useful first, each with the chance that it would come otherwise.
+        parts: How many parts a plan asks for.
+    """
+
+    mode: Mode
+    arm: Arm
+    avoid: tuple[Listed, ...] = ()
+    parts: int = 0
+
+    @property
+    def scope(self) -> Scope:
+        """The part of the topic that is asked about."""
+        return self.arm.scope
+
+
+class OpenAsk:
+    """An order on its way.
+
+    Args:
+        ask: What it asks.
+        provider: Whom it went to.
+        listed: What of its list fitted into the prompt.
+    """
+
+    def __init__(self, ask: Ask, provider: str, listed: tuple[Listed, ...] = ()) -> None:
+        self.ask = ask
+        self.provider = provider
+        self.listed = listed
+        self.ids: set[int] = set()
+        self.new = 0
