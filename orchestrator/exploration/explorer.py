@@ -106,6 +106,8 @@ class Ask(msgspec.Struct, frozen=True):
         avoid: Item ids for the avoid-list, most useful first.
         whole: Whether the avoid-list is the topic's most repeated items instead (at most `MAX_AVOID`).
         parts: How many parts a plan asks for.
+        continues: Item ids of the conversation that is continued: of each answer so far, in the order in which it
+            named them, oldest answer first; empty where none is. Answers that are too long together lose the oldest.
     """
 
     mode: Mode
@@ -113,6 +115,7 @@ class Ask(msgspec.Struct, frozen=True):
     avoid: tuple[int, ...] = ()
     whole: bool = False
     parts: int = 0
+    continues: tuple[tuple[int, ...], ...] = ()
 
     @property
     def scope(self) -> Scope:

@@ -22,8 +22,8 @@ FROM orders GROUP BY provider
 """
 _ISSUE = """
 INSERT INTO orders
-    (id, run_id, provider, model, mode, size, producer, known_at_issue, issued_at, scope, listed, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')
+    (id, run_id, provider, model, mode, size, producer, known_at_issue, issued_at, scope, listed, said, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')
 """
 _PROGRESS = """
 UPDATE orders SET items = items + ?, new = new + ?, duplicate = duplicate + ?, refused = refused + ? WHERE id = ?
@@ -124,13 +124,14 @@ class Ledger:
         unique: int,
         scope: Scope = WHOLE,
         listed: int = 0,
+        said: int = 0,
     ) -> int:
         """Write a new open order; returns its id."""
         order_id = self._next_id
         part = "" if scope == WHOLE else msgspec.json.encode(scope).decode()
         self._database.execute(
             _ISSUE,
-            (order_id, self._run_id, provider, model, mode, size, producer, unique, self._clock(), part, listed),
+            (order_id, self._run_id, provider, model, mode, size, producer, unique, self._clock(), part, listed, said),
         )
         self._next_id += 1
         totals = self.providers.setdefault(provider, ProviderTotals())

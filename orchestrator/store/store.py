@@ -153,7 +153,16 @@ class Store:
             self._write_manifest()
 
     def issue_order(
-        self, *, provider: str, model: str, mode: str, size: int, producer: int, scope: Scope = WHOLE, listed: int = 0
+        self,
+        *,
+        provider: str,
+        model: str,
+        mode: str,
+        size: int,
+        producer: int,
+        scope: Scope = WHOLE,
+        listed: int = 0,
+        said: int = 0,
     ) -> int:
         """Write a new order, durably, before it costs anything; returns its id, unique over all runs of the folder.
 
@@ -165,10 +174,11 @@ class Store:
             producer: Index of the producer that gets it first.
             scope: The part of the topic that is asked about.
             listed: Items on its avoid-list.
+            said: Earlier answers of the conversation that it continues.
         """
         with self._guarded(), Transaction(self._database):
             self._ledger.write_ends()
-            return self._ledger.issue(provider, model, mode, size, producer, self._unique, scope, listed)
+            return self._ledger.issue(provider, model, mode, size, producer, self._unique, scope, listed, said)
 
     def keep_parts(self, order_id: int, parts: Sequence[str]) -> None:
         """Keep the parts of the topic that a plan's answer named, so that a later run need not buy them again."""

@@ -15,7 +15,7 @@ def _order(**fields: object) -> Order:
 
 
 def _prompt(style: str = "standard", **fields: object) -> str:
-    return build_prompt(_order(**fields), style)[1]
+    return build_prompt(_order(**fields), style).asked
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -86,7 +86,7 @@ def test_candidates_have_a_line_each() -> None:
 
 def test_each_mode_has_an_instruction_of_its_own() -> None:
     """A model that is to name parts or wrong lines is not told to list items."""
-    systems = {mode: build_prompt(_order(mode=mode, candidates=("x",)))[0] for mode in MODES}
+    systems = {mode: build_prompt(_order(mode=mode, candidates=("x",))).system for mode in MODES}
     assert systems["explore"] == systems["audit"]
     assert len(set(systems.values())) == 3
 
@@ -114,7 +114,7 @@ def test_no_untrusted_text_becomes_several_lines(
 
     def lines(topic: str, scope: Scope, avoid: tuple[str, ...], candidates: tuple[str, ...]) -> tuple[int, int]:
         order = Order(1, 0, "test:x", topic, 3, 100, mode=mode, scope=scope, avoid=avoid, candidates=candidates)
-        prompt = build_prompt(order, style)[1]
+        prompt = build_prompt(order, style).asked
         return prompt.count("\n"), len(prompt.splitlines())
 
     besides = tuple(map(harmless, scope.besides))
@@ -126,6 +126,6 @@ def test_no_untrusted_text_becomes_several_lines(
 @given(untrusted, lists)
 def test_what_was_said_stays_readable(topic: str, avoid: tuple[str, ...]) -> None:
     """White space alone is changed: topic and known items stand in the prompt as one line each."""
-    prompt = build_prompt(Order(1, 0, "test:x", topic, 3, 100, avoid=avoid))[1]
+    prompt = build_prompt(Order(1, 0, "test:x", topic, 3, 100, avoid=avoid)).asked
     assert " ".join(topic.split()) in prompt
     assert all(" ".join(item.split()) in prompt for item in avoid)

@@ -16,7 +16,7 @@ UNIVERSE = [f"Café № {number}" for number in range(1, 200)]
 
 def prompt(mode: Mode = "explore", size: int = 5, **fields: object) -> str:
     """What the producer writes for an order."""
-    return build_prompt(Order(1, 0, "openai:m", "Cafés of Paris", size, 100, mode=mode, **fields))[1]  # type: ignore[arg-type]
+    return build_prompt(Order(1, 0, "openai:m", "Cafés of Paris", size, 100, mode=mode, **fields)).asked  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ import pytest
 
 from contract import spans
 from contract.messages import ProviderSetup
+from producer.prompt import Turn
 from producer.providers import anthropic, gemini, openai
 from producer.providers.base import Call
 from producer.providers.factory import make_provider
 
-CALL = Call(system="S", prompt="P", max_output_tokens=99, seed=5)
+ASKED = (Turn("user", "P"),)
+CALL = Call(system="S", turns=ASKED, max_output_tokens=99, seed=5)
 HOT = {"temperature": 1.0}
 
 
@@ -50,7 +52,7 @@ def test_openai_messages_and_extra_body() -> None:
     request = openai_request("m", official=False, extra_body={"top_k": 3})
     messages = [{"role": "system", "content": "S"}, {"role": "user", "content": "P"}]
     assert request["extra_body"] == {"messages": messages, "top_k": 3}
-    request = openai_request("m", official=False, call=Call("", "P", 9))
+    request = openai_request("m", official=False, call=Call("", ASKED, 9))
     assert request["extra_body"] == {"messages": messages[1:]}
     assert "seed" not in request
 
@@ -65,7 +67,7 @@ def test_anthropic_parameters() -> None:
         "system": "S",
     }
     options = {"temperature": 0.5, "extra_body": {"top_k": 3}}
-    request = anthropic.request_of(Call("", "P", 9), ProviderSetup("p", "anthropic", "c", options=options))
+    request = anthropic.request_of(Call("", ASKED, 9), ProviderSetup("p", "anthropic", "c", options=options))
     assert (request["temperature"], request["extra_body"]) == (0.5, {"top_k": 3})
     assert "system" not in request
 
@@ -139,7 +141,7 @@ def test_request_attributes(
 def test_no_seed_is_none(api: API) -> None:
     """A call without a seed has none among its attributes."""
     provider = make_provider(ProviderSetup("p", api, "m", options={}))
-    assert provider.request_attributes(Call("S", "P", 9)) == {}
+    assert provider.request_attributes(Call("S", ASKED, 9)) == {}
 
 
 @pytest.mark.parametrize(
