@@ -41,13 +41,15 @@ class OpenOrder:
 
     Attributes:
         provider: The sums it counts for.
+        abroad: Whether it asked for the view of another language's speakers.
         named: Keys that its answer has named so far, over all attempts: a repeat is no further sighting.
     """
 
-    __slots__ = ("named", "provider")
+    __slots__ = ("abroad", "named", "provider")
 
-    def __init__(self, provider: ProviderTotals) -> None:
+    def __init__(self, provider: ProviderTotals, *, abroad: bool) -> None:
         self.provider = provider
+        self.abroad = abroad
         self.named: set[bytes] = set()
 
 
@@ -137,7 +139,7 @@ class Ledger:
         totals = self.providers.setdefault(provider, ProviderTotals())
         totals.orders += 1
         self.by_state["open"] += 1
-        self.open[order_id] = OpenOrder(totals)
+        self.open[order_id] = OpenOrder(totals, abroad=bool(scope.language))
         return order_id
 
     def progress(self, order_id: int, items: int, new: int, duplicate: int, refused: int) -> None:

@@ -375,7 +375,8 @@ class _Intake:
     def take(self, batch: IncomingBatch) -> Ingested:
         """Decide about each item of a batch."""
         order_id = batch.order_id
-        named = self._store._ledger.open[order_id].named
+        order = self._store._ledger.open[order_id]
+        named = order.named
         identity = self._store._identity
         before, sighted_before, held_before = len(self.rows), len(self.sightings), self.held
         rejected_before = len(self.rejected)
@@ -396,7 +397,7 @@ class _Intake:
                 item_id, first_spelling = known[key]
                 self.sightings.append((item_id, order_id))
                 self.sighted_texts.append(first_spelling)
-            elif reason := self._why_not(text):
+            elif reason := self._why_not(text, order.abroad):
                 refusal = Refusal(text, reason)
                 self.rejected.append(rejected_lines(order_id, [refusal], "check", self._store._clock()))
             elif self._room is None or self._room > len(self.rows):
@@ -415,11 +416,11 @@ class _Intake:
         repeated = tuple(self.sighted_texts[sighted_before:])
         return Ingested(order_id, new, duplicate, repeated, held, blank, sighted, rejected)
 
-    def _why_not(self, text: str) -> str | None:
+    def _why_not(self, text: str, abroad: bool) -> str | None:
         validity = self._store._validity
         if validity is None:
             return None
-        reason = validity.reason(text)
+        reason = validity.reason(text, abroad=abroad)
         if reason is None:
             validity.learn(text)
         return reason

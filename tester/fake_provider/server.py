@@ -43,8 +43,8 @@ class FakeProvider:
     """An HTTP server on loopback that answers like OpenAI, Anthropic and Gemini.
 
     Every answer is a random sample of the universe, one item a line, in an order that the seed and the request's
-    ordinal number decide; parts of a topic, letters, languages and earlier answers are not obeyed. A request for a plan or a judgement
-    (see `purpose`) gets its own answer, whose lines are no items of the ledger.
+    ordinal number decide; parts of a topic, letters, languages and earlier answers are not obeyed. A request for a
+    plan or a judgement (see `purpose`) gets its own answer, whose lines are no items of the ledger.
 
     Args:
         universe: The items there are.
