@@ -48,6 +48,16 @@ def test_request_carries_the_call(world: World) -> None:
     assert KEY not in str(entry)
 
 
+def test_a_conversation_arrives_as_one(world: World) -> None:
+    """The vendor's server sees who said what, and what is asked now; all of it is counted as input."""
+    call = Call("You make lists.", (Turn("user", "List 2."), Turn("assistant", "A\nB"), Turn("user", "Now 3.")), 1000)
+    outcome = world.outcome(call=call)
+    assert outcome.error is None
+    assert (world.last.prompt, world.last.earlier) == ("Now 3.", [("user", "List 2."), ("assistant", "A\nB")])
+    world.outcome(call=Call("You make lists.", (Turn("user", "Now 3."),), 1000))
+    assert outcome.usages[0].input_tokens > world.last.input_tokens
+
+
 def test_answer_is_named(world: World) -> None:
     """Id and model of the answer are told once."""
     chunks = world.outcome().chunks

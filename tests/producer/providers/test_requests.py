@@ -161,3 +161,23 @@ def test_targets_of_the_vendors(api: API, model: str, options: dict[str, Any], e
     target = make_provider(ProviderSetup("p", api, model, options=options)).target
     assert (target.operation, target.provider, target.url) == expected
     assert (target.address is None, target.port) == ((True, None) if target.url is None else (False, 443))
+
+
+TALK = Call("S", (Turn("user", "P"), Turn("assistant", "A\nB"), Turn("user", "Q")), 9)
+
+
+def test_a_conversation_in_each_vendors_form() -> None:
+    """The model's own words are the assistant's at OpenAI and Anthropic, and the model's at Gemini."""
+    said = [
+        {"role": "user", "content": "P"},
+        {"role": "assistant", "content": "A\nB"},
+        {"role": "user", "content": "Q"},
+    ]
+    messages = openai_request("m", official=True, call=TALK)["extra_body"]["messages"]
+    assert messages == [{"role": "system", "content": "S"}, *said]
+    assert anthropic.request_of(TALK, ProviderSetup("p", "anthropic", "c"))["messages"] == said
+    contents = [one.model_dump(exclude_none=True) for one in gemini.contents_of(TALK)]
+    assert contents == [
+        {"role": role, "parts": [{"text": text}]} for role, text in (("user", "P"), ("model", "A\nB"), ("user", "Q"))
+    ]
+    assert TALK.chars == len("SPA\nBQ")
