@@ -137,6 +137,9 @@ class Order(msgspec.Struct, frozen=True, tag="order", omit_defaults=True):
         mode: See `Mode`.
         scope: The part of the topic that is asked about.
         avoid: Items the model is asked not to repeat.
+        said: The answers so far of a conversation that this order continues, each as its items, oldest first; empty
+            where it begins one. The model is asked for further items than those; they may be another model's. Read
+            only where the mode is `explore`.
         candidates: Items to be judged, where the mode is `validate`.
         patience: End an exploring answer once so many items in a row were known; 0: read it to its end.
         seed: Makes the call repeatable where the provider supports it.
@@ -152,6 +155,7 @@ class Order(msgspec.Struct, frozen=True, tag="order", omit_defaults=True):
     mode: Mode = "explore"
     scope: Scope = WHOLE
     avoid: tuple[str, ...] = ()
+    said: tuple[tuple[str, ...], ...] = ()
     candidates: tuple[str, ...] = ()
     patience: int = 0
     seed: int | None = None

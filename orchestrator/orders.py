@@ -23,10 +23,14 @@ from orchestrator.observer import RunObserver
 from orchestrator.open_order import OpenOrder
 from orchestrator.planner import (
     MAX_AVOID,
+    MAX_SAID,
     Known,
     avoid_budget_tokens,
     avoid_list,
     build_order,
+    conversation,
+    known_budget_tokens,
+    list_tokens,
     order_seed,
     request_size,
 )
@@ -132,8 +136,8 @@ class OrderDesk:
         price = self._prices[state.spec.name]
         message = self._message(order)
         if not self._budget.affords(message, price):
-            # Its list is longer than the one that `_affords` reckoned with.
-            message = msgspec.structs.replace(message, avoid=())
+            # Its list or conversation is longer than the one that `_affords` reckoned with.
+            message = msgspec.structs.replace(message, avoid=(), said=())
         if not order.id:
             message = self._issue(order, message, producer)
         if not retry:
@@ -190,6 +194,7 @@ class OrderDesk:
             producer=producer.index,
             scope=order.ask.scope,
             listed=len(message.avoid),
+            said=len(message.said),
         )
         self._explorer.issued(order.id, order.ask, spec.name)
         seed = order_seed(self.settings.seed, order.id, order.attempt)
@@ -211,14 +216,17 @@ class OrderDesk:
 
     def _message(self, order: OpenOrder) -> Order:
         spec = order.provider.spec
-        budget = int(avoid_budget_tokens(self.settings.avoid_share, spec) * order.prompt_share)
+        share = self.settings.avoid_share * order.prompt_share
+        own = (*order.had, *order.received)
+        avoid = avoid_list(self._known(order.ask), avoid_budget_tokens(share, spec), first=own)
         message = build_order(
             order_id=order.id,
             attempt=order.attempt,
             topic=self.settings.topic,
             size=order.missing,
             spec=spec,
-            avoid=avoid_list(self._known(order.ask), budget, first=(*order.had, *order.received)),
+            avoid=avoid,
+            said=self._said(order.ask, known_budget_tokens(share, spec) - list_tokens(avoid)),
             seed=self.settings.seed,
             mode=order.ask.mode,
             scope=order.ask.scope,
@@ -233,6 +241,10 @@ class OrderDesk:
         if ask.whole:
             return Known(self._most_repeated(), self._newest())
         return Known(self._store.texts(ask.avoid) if ask.avoid else (), ())
+
+    def _said(self, ask: Ask, budget_tokens: int) -> tuple[tuple[str, ...], ...]:
+        """The conversation that an order continues."""
+        return conversation([self._store.texts(answer) for answer in ask.continues[-MAX_SAID:]], budget_tokens)
 
     def _newest(self) -> Sequence[str]:
         """The newest items that may be listed (see `Explorer.may_list`)."""

@@ -228,6 +228,7 @@ class OtelObserver(RunObserver):
                 spans.ORDER_MODE: order.mode,
                 spans.ORDER_SIZE: order.size,
                 spans.ORDER_AVOID: len(order.avoid),
+                spans.ORDER_SAID: len(order.said),
                 spans.PRODUCER_INDEX: producer,
                 spans.PROVIDER: order.provider,
                 **replaced,

@@ -13,11 +13,24 @@ from orchestrator.providers import ProviderSpec
 MAX_AVOID = 200
 """Longest avoid-list. Longer ones save calls but cost more than they save, and models obey them less (measured on
 simulated models: cost at 95 % recall 193 tokens an item with 200, 566 with all)."""
+MAX_SAID = 8
+"""Most earlier answers of a conversation that are shown again: each of them is paid once more with every
+continuation."""
 _CHARS_PER_TOKEN = 4
+_TOKENS_PER_TURN = 40
+"""The request that stands before each earlier answer of a conversation, about."""
 _TOKENS_PER_ITEM = 16
 """Room for one item in the answer; names take 3 to 8 tokens, descriptions that nobody asked for some more."""
 _TOKENS_BASE = 400
 """Room for what stands around the items, and for a little thinking."""
+_INSTRUCTION_BYTES = 400
+"""The system instruction and the words around an avoid-list, at most; a test compares."""
+_REQUEST_BYTES = 150
+"""The words of one request for items, at most."""
+_SCOPE_BYTES = 500
+"""What a request says about its scope, at most, without the scope's own words."""
+_MARK_BYTES = 6
+"""The number before an item of an earlier answer, in the style that counts."""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -47,11 +60,53 @@ def avoid_list(known: Known, budget_tokens: int, first: Iterable[str] = ()) -> t
     chosen: list[str] = []
     left = budget_tokens
     for text in islice(candidates, MAX_AVOID):
-        left -= _tokens(text) + 2
+        left -= _line_tokens(text)
         if left < 0:
             break
         chosen.append(text)
     return tuple(chosen)
+
+
+def conversation(answers: Sequence[Sequence[str]], budget_tokens: int) -> tuple[tuple[str, ...], ...]:
+    """The conversation that an order continues (`Order.said`), as far as it fits the budget.
+
+    The newest answers are kept, each whole: the oldest are what the others followed, and the least missed. Where not
+    even the newest fits, its last items are kept: a conversation without any would begin anew.
+
+    Args:
+        answers: The items of each answer so far, oldest first.
+        budget_tokens: What they may cost; reckoned as in `avoid_list`, with `_TOKENS_PER_TURN` more for each answer.
+
+    Returns:
+        At most `MAX_SAID` answers, none empty, oldest first.
+    """
+    kept: list[tuple[str, ...]] = []
+    left = budget_tokens
+    for answer in reversed([answer for answer in answers if answer][-MAX_SAID:]):
+        left -= _TOKENS_PER_TURN
+        whole = _ending(answer, left)
+        if len(whole) < len(answer):
+            return tuple(reversed(kept)) if kept or not whole else (whole,)
+        left -= list_tokens(whole)
+        kept.append(whole)
+    return tuple(reversed(kept))
+
+
+def _ending(answer: Sequence[str], budget_tokens: int) -> tuple[str, ...]:
+    """The last items of an answer, as many as fit."""
+    start = len(answer)
+    while start and (budget_tokens := budget_tokens - _line_tokens(answer[start - 1])) >= 0:
+        start -= 1
+    return tuple(answer[start:])
+
+
+def list_tokens(texts: Iterable[str]) -> int:
+    """What a list of items costs in a prompt, about: a token is taken as 4 bytes, and two more for each line."""
+    return sum(map(_line_tokens, texts))
+
+
+def _line_tokens(text: str) -> int:
+    return _tokens(text) + 2
 
 
 def _tokens(text: str) -> int:
@@ -66,7 +121,15 @@ def max_output_tokens(size: int, spec: ProviderSpec) -> int:
 
 def avoid_budget_tokens(share: float, spec: ProviderSpec) -> int:
     """Tokens that the avoid-list may take."""
-    return int(share * spec.context_tokens) if spec.takes_avoid_list else 0
+    return known_budget_tokens(share, spec) if spec.takes_avoid_list else 0
+
+
+def known_budget_tokens(share: float, spec: ProviderSpec) -> int:
+    """Tokens that avoid-list and conversation may take together: all that a prompt tells of what is known.
+
+    A model that is given no avoid-list, because it parrots one, may continue a conversation all the same.
+    """
+    return int(share * spec.context_tokens)
 
 
 def request_size(wanted: int, spec: ProviderSpec) -> int:
@@ -89,6 +152,7 @@ def build_order(
     size: int,
     spec: ProviderSpec,
     avoid: tuple[str, ...],
+    said: tuple[tuple[str, ...], ...] = (),
     seed: int | None,
     mode: Mode = "explore",
     scope: Scope = WHOLE,
@@ -104,11 +168,22 @@ def build_order(
         mode=mode,
         scope=scope,
         avoid=avoid,
+        said=said,
         seed=order_seed(seed, order_id, attempt),
     )
 
 
 def estimated_input_tokens(order: Order) -> int:
-    """Tokens of the prompt, guessed high (3 bytes a token, and the instruction): for reserving money."""
-    size = 600 + len(order.topic.encode()) * 2 + sum(len(text.encode()) + 1 for text in order.avoid)
-    return size // 3
+    """Tokens of the prompt, guessed high (3 bytes a token, and the instructions): for reserving money."""
+    # Topic and scope are said with every request for items, and twice in the last one.
+    request = _REQUEST_BYTES + _bytes((order.topic,))
+    if (scope := order.scope) != WHOLE:
+        request += _SCOPE_BYTES + _bytes((scope.facet, *scope.besides, scope.prefix, *([scope.language] * 3)))
+    known = _bytes(order.avoid) + _bytes(order.candidates)
+    said = sum(_bytes(answer) + _MARK_BYTES * len(answer) + request for answer in order.said)
+    return (_INSTRUCTION_BYTES + 2 * request + known + said) // 3
+
+
+def _bytes(texts: Iterable[str]) -> int:
+    """Length in UTF-8 with what stands between them."""
+    return sum(len(text.encode()) + 2 for text in texts)

@@ -36,7 +36,7 @@ class _Progress:
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self.chars = 0
-        self._prompt_chars = len(call.system) + len(call.prompt)
+        self._prompt_chars = call.chars
 
     def usage_or_estimate(self) -> Usage | None:
         """The provider's figures; for a stream that did not reach them, characters ÷ 4; None if nothing was bought."""
@@ -64,15 +64,16 @@ async def _carry_out(
     order: Order, setup: ProviderSetup, provider: Provider, outbox: Outbox, trace: CallTrace, known: KnownItems
 ) -> None:
     style = str(setup.options.get("prompt_style", "standard"))
-    system, prompt = build_prompt(order, style)
+    prompt = build_prompt(order, style)
     call = Call(
-        system=system,
-        prompt=prompt,
+        system=prompt.system,
+        turns=prompt.turns,
         max_output_tokens=order.max_output_tokens,
         seed=order.seed,
         topic=order.topic,
         size=order.size,
         avoid=order.avoid,
+        said=order.said,
         mode=order.mode,
         scope=order.scope,
         candidates=order.candidates,
@@ -190,4 +191,6 @@ def describe(order: Order) -> str:
         for name, items in (("avoid", order.avoid), ("candidates", order.candidates))
         if items
     }
+    if order.said:
+        lists["said"] = (f"{len(order.said)} answers",)
     return repr(msgspec.structs.replace(order, **lists))

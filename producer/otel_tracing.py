@@ -110,6 +110,7 @@ class OtelCallTrace(CallTrace):
                 spans.ORDER_MODE: order.mode,
                 spans.ORDER_SIZE: order.size,
                 spans.ORDER_AVOID: len(order.avoid),
+                spans.ORDER_SAID: len(order.said),
                 spans.PROVIDER: setup.name,
             },
             cause=order.carrier,
@@ -147,7 +148,7 @@ class OtelCallTrace(CallTrace):
         }
         if self._producer.capture:
             attributes[spans.GEN_AI_SYSTEM_INSTRUCTIONS] = system_instructions(call.system)
-            attributes[spans.GEN_AI_INPUT_MESSAGES] = input_messages(call.prompt)
+            attributes[spans.GEN_AI_INPUT_MESSAGES] = input_messages(call.turns)
         name = spans.inference_name(target.operation, self._setup.model)
         # A model that runs in this process is not reached as a client.
         kind = SpanKind.INTERNAL if target.url is None else SpanKind.CLIENT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from contract.messages import TelemetrySetup
@@ -21,9 +23,13 @@ def system_instructions(text: str) -> str:
     return _json([_text(text)])
 
 
-def input_messages(prompt: str) -> str:
-    """`gen_ai.input.messages` as JSON."""
-    return _json([{"role": "user", "parts": [_text(prompt)]}])
+def input_messages(turns: Iterable[tuple[str, str]]) -> str:
+    """`gen_ai.input.messages` as JSON.
+
+    Args:
+        turns: Role (`user`, `assistant`) and text of each message, in their order.
+    """
+    return _json([{"role": role, "parts": [_text(text)]} for role, text in turns])
 
 
 def output_messages(answer: str, finish_reason: str) -> str:

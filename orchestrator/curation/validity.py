@@ -91,8 +91,14 @@ class Validity:
         self._rejected: set[int] = set()
         self._judged: tuple[str, list[Rejection]] = ("", [])
 
-    def reason(self, text: str) -> str | None:
-        """Why this new text is no item of the list; None: it is one, or nobody can tell."""
+    def reason(self, text: str, *, abroad: bool = False) -> str | None:
+        """Why this new text is no item of the list; None: it is one, or nobody can tell.
+
+        Args:
+            text: What came.
+            abroad: It answers an order that asked for the view of another language's speakers. A strange script is the
+                answer's slip then, and however many such slips come, they are no sign that the topic has such names.
+        """
         text = text[:_MAX_JUDGED_CHARS].strip()
         if _NOTHING.fullmatch(text):
             return Rejection.PLACEHOLDER.value
@@ -100,7 +106,8 @@ class Validity:
         self._judged = (text, signs)
         for sign in signs:
             if self._is_rare(sign):
-                self._remember(text, signs)
+                if not (abroad and sign is Rejection.SCRIPT):
+                    self._remember(text, signs)
                 return sign.value
         return None
 

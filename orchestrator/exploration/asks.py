@@ -17,12 +17,15 @@ class Ask(msgspec.Struct, frozen=True):
         arm: Whose response it is; for a plan, the arm that is to be split, or the plain one.
         avoid: The items of the avoid-list, most useful first, each with the chance that it would come otherwise.
         parts: How many parts a plan asks for.
+        continues: Item ids of the conversation that is continued: of each answer so far, in the order in which it
+            named them, oldest answer first; empty where none is. Answers that are too long together lose the oldest.
     """
 
     mode: Mode
     arm: Arm
     avoid: tuple[Listed, ...] = ()
     parts: int = 0
+    continues: tuple[tuple[int, ...], ...] = ()
 
     @property
     def scope(self) -> Scope:

@@ -22,8 +22,8 @@ FROM orders GROUP BY provider
 """
 _ISSUE = """
 INSERT INTO orders
-    (id, run_id, provider, model, mode, size, producer, known_at_issue, issued_at, scope, listed, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')
+    (id, run_id, provider, model, mode, size, producer, known_at_issue, issued_at, scope, listed, said, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')
 """
 _PROGRESS = """
 UPDATE orders SET items = items + ?, new = new + ?, duplicate = duplicate + ?, refused = refused + ? WHERE id = ?
@@ -41,13 +41,15 @@ class OpenOrder:
 
     Attributes:
         provider: The sums it counts for.
+        abroad: Whether it asked for the view of another language's speakers.
         named: Keys that its answer has named so far, over all attempts: a repeat is no further sighting.
     """
 
-    __slots__ = ("named", "provider")
+    __slots__ = ("abroad", "named", "provider")
 
-    def __init__(self, provider: ProviderTotals) -> None:
+    def __init__(self, provider: ProviderTotals, *, abroad: bool) -> None:
         self.provider = provider
+        self.abroad = abroad
         self.named: set[bytes] = set()
 
 
@@ -124,19 +126,20 @@ class Ledger:
         unique: int,
         scope: Scope = WHOLE,
         listed: int = 0,
+        said: int = 0,
     ) -> int:
         """Write a new open order; returns its id."""
         order_id = self._next_id
         part = "" if scope == WHOLE else msgspec.json.encode(scope).decode()
         self._database.execute(
             _ISSUE,
-            (order_id, self._run_id, provider, model, mode, size, producer, unique, self._clock(), part, listed),
+            (order_id, self._run_id, provider, model, mode, size, producer, unique, self._clock(), part, listed, said),
         )
         self._next_id += 1
         totals = self.providers.setdefault(provider, ProviderTotals())
         totals.orders += 1
         self.by_state["open"] += 1
-        self.open[order_id] = OpenOrder(totals)
+        self.open[order_id] = OpenOrder(totals, abroad=bool(scope.language))
         return order_id
 
     def progress(self, order_id: int, items: int, new: int, duplicate: int, refused: int) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from contract.messages import WHOLE, Mode, Scope
 
 _ORDERS = """
-SELECT id, provider || ':' || model, mode, scope, listed, known_at_issue, state, new FROM orders
+SELECT id, provider || ':' || model, mode, scope, listed, said, known_at_issue, state, new FROM orders
 WHERE state <> 'open' ORDER BY id
 """
 _NAMED = """
@@ -36,6 +36,7 @@ class PastOrder(msgspec.Struct, frozen=True):
         new: Items that it found first.
         item_ids: Items that it named, each once.
         parts: What it named, where it was a plan.
+        said: Earlier answers of the conversation that it continued.
     """
 
     id: int
@@ -48,13 +49,14 @@ class PastOrder(msgspec.Struct, frozen=True):
     new: int
     item_ids: tuple[int, ...]
     parts: tuple[str, ...] = ()
+    said: int = 0
 
 
 def past_orders(database: sqlite3.Connection) -> Iterator[PastOrder]:
     """In the order of their issue. Memory does not grow with the folder; SQLite sorts on disk where it must."""
     named = iter(database.execute(_NAMED))
     waiting = next(named, None)
-    for order_id, provider, mode, scope, listed, known, state, new in database.execute(_ORDERS):
+    for order_id, provider, mode, scope, listed, said, known, state, new in database.execute(_ORDERS):
         ids: list[int] = []
         while waiting is not None and waiting[0] <= order_id:
             if waiting[0] == order_id:
@@ -62,7 +64,7 @@ def past_orders(database: sqlite3.Connection) -> Iterator[PastOrder]:
             waiting = next(named, None)
         parts = tuple(text for (text,) in database.execute(_PARTS, (order_id,))) if mode == "plan" else ()
         complete = state == "done"
-        yield PastOrder(order_id, provider, mode, _scope(scope), listed, known, complete, new, tuple(ids), parts)
+        yield PastOrder(order_id, provider, mode, _scope(scope), listed, known, complete, new, tuple(ids), parts, said)
 
 
 def _scope(text: str) -> Scope:

@@ -29,8 +29,13 @@ Judge = Literal["parser", "check", "model"]
 class ItemCheck(Protocol):
     """Judges new items before they are taken in."""
 
-    def reason(self, text: str) -> str | None:
-        """Why the text is no item, in a fixed word; None: it is one."""
+    def reason(self, text: str, *, abroad: bool = False) -> str | None:
+        """Why the text is no item, in a fixed word; None: it is one.
+
+        Args:
+            text: What came.
+            abroad: It answers an order that asked for the view of another language's speakers.
+        """
         ...
 
     def learn(self, text: str) -> None:

@@ -153,7 +153,16 @@ class Store:
             self._write_manifest()
 
     def issue_order(
-        self, *, provider: str, model: str, mode: str, size: int, producer: int, scope: Scope = WHOLE, listed: int = 0
+        self,
+        *,
+        provider: str,
+        model: str,
+        mode: str,
+        size: int,
+        producer: int,
+        scope: Scope = WHOLE,
+        listed: int = 0,
+        said: int = 0,
     ) -> int:
         """Write a new order, durably, before it costs anything; returns its id, unique over all runs of the folder.
 
@@ -165,10 +174,11 @@ class Store:
             producer: Index of the producer that gets it first.
             scope: The part of the topic that is asked about.
             listed: Items on its avoid-list.
+            said: Earlier answers of the conversation that it continues.
         """
         with self._guarded(), Transaction(self._database):
             self._ledger.write_ends()
-            return self._ledger.issue(provider, model, mode, size, producer, self._unique, scope, listed)
+            return self._ledger.issue(provider, model, mode, size, producer, self._unique, scope, listed, said)
 
     def keep_parts(self, order_id: int, parts: Sequence[str]) -> None:
         """Keep the parts of the topic that a plan's answer named, so that a later run need not buy them again."""
@@ -365,7 +375,8 @@ class _Intake:
     def take(self, batch: IncomingBatch) -> Ingested:
         """Decide about each item of a batch."""
         order_id = batch.order_id
-        named = self._store._ledger.open[order_id].named
+        order = self._store._ledger.open[order_id]
+        named = order.named
         identity = self._store._identity
         before, sighted_before, held_before = len(self.rows), len(self.sightings), self.held
         rejected_before = len(self.rejected)
@@ -386,7 +397,7 @@ class _Intake:
                 item_id, first_spelling = known[key]
                 self.sightings.append((item_id, order_id))
                 self.sighted_texts.append(first_spelling)
-            elif reason := self._why_not(text):
+            elif reason := self._why_not(text, order.abroad):
                 refusal = Refusal(text, reason)
                 self.rejected.append(rejected_lines(order_id, [refusal], "check", self._store._clock()))
             elif self._room is None or self._room > len(self.rows):
@@ -405,11 +416,11 @@ class _Intake:
         repeated = tuple(self.sighted_texts[sighted_before:])
         return Ingested(order_id, new, duplicate, repeated, held, blank, sighted, rejected)
 
-    def _why_not(self, text: str) -> str | None:
+    def _why_not(self, text: str, abroad: bool) -> str | None:
         validity = self._store._validity
         if validity is None:
             return None
-        reason = validity.reason(text)
+        reason = validity.reason(text, abroad=abroad)
         if reason is None:
             validity.learn(text)
         return reason

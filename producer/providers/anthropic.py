@@ -91,7 +91,7 @@ def request_of(call: Call, setup: ProviderSetup) -> dict[str, Any]:
     request: dict[str, Any] = {
         "model": setup.model,
         "max_tokens": call.max_output_tokens,
-        "messages": [{"role": "user", "content": call.prompt}],
+        "messages": [{"role": turn.role, "content": turn.text} for turn in call.turns],
         "stream": True,
     }
     if call.system:

@@ -9,6 +9,7 @@ import msgspec
 
 from contract import spans
 from contract.messages import Mode, Scope, Usage
+from producer.prompt import Turn
 
 Attributes = dict[str, str | int | float | bool]
 """Attributes of a span by their names in `contract.spans`."""
@@ -19,27 +20,34 @@ class Call(msgspec.Struct, frozen=True):
 
     Attributes:
         system: The system instruction.
-        prompt: The user's message.
+        turns: The conversation: user and model in turn, the user first and last.
         max_output_tokens: Hard limit of the answer's length.
         seed: For providers that support one.
         topic: The order's topic; only the simulated model reads it (a real one finds it in the prompt).
         size: Items asked for; as `topic`.
         avoid: The avoid-list; as `topic`.
+        said: The order's; as `topic`.
         mode: The order's; as `topic`.
         scope: The order's; as `topic`.
         candidates: The order's; as `topic`.
     """
 
     system: str
-    prompt: str
+    turns: tuple[Turn, ...]
     max_output_tokens: int
     seed: int | None = None
     topic: str = ""
     size: int = 0
     avoid: tuple[str, ...] = ()
+    said: tuple[tuple[str, ...], ...] = ()
     mode: Mode = "explore"
     scope: Scope = Scope()
     candidates: tuple[str, ...] = ()
+
+    @property
+    def chars(self) -> int:
+        """Length of all that the model reads."""
+        return len(self.system) + sum(len(turn.text) for turn in self.turns)
 
 
 class Target(msgspec.Struct, frozen=True):

@@ -150,7 +150,7 @@ class GeminiProvider:
         """Let the SDK send the request; leaves the response in the exchange or raises what the SDK makes of it."""
         try:
             answer = await client.aio.models.generate_content_stream(
-                model=self._setup.model, contents=call.prompt, config=config_of(call, self._setup)
+                model=self._setup.model, contents=contents_of(call), config=config_of(call, self._setup)
             )
             async with aclosing(answer) as chunks:  # type: ignore[type-var] # an async generator, declared as iterator
                 await anext(chunks)
@@ -192,6 +192,12 @@ async def _reads(response: aiohttp.ClientResponse, read_timeout_s: float) -> Asy
         if not data:
             return
         yield data
+
+
+def contents_of(call: Call) -> list[types.ContentUnion]:
+    """The conversation in the SDK's form. What others call the assistant is the model here."""
+    roles = {"user": "user", "assistant": "model"}
+    return [types.Content(role=roles[turn.role], parts=[types.Part(text=turn.text)]) for turn in call.turns]
 
 
 def config_of(call: Call, setup: ProviderSetup) -> types.GenerateContentConfig:

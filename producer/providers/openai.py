@@ -97,7 +97,7 @@ def request_of(call: Call, setup: ProviderSetup, *, official: bool) -> dict[str,
         official: Whether OpenAI itself is asked; other servers know the older parameters only.
     """
     options = setup.options
-    messages = [{"role": "user", "content": call.prompt}]
+    messages = [{"role": turn.role, "content": turn.text} for turn in call.turns]
     if call.system:
         messages.insert(0, {"role": "system", "content": call.system})
     request: dict[str, Any] = {

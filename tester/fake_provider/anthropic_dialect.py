@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tester.fake_provider.dialect import Asked, bearer, event, text_of, to_json
+from tester.fake_provider.dialect import Asked, bearer, conversation, event, text_of, to_json
 from tester.fake_provider.faults import Fault, FaultKind
 
 _TYPES = {
@@ -39,7 +39,7 @@ class AnthropicDialect:
         return Asked(
             model=str(body.get("model", "")),
             system=text_of(body.get("system")),
-            prompt="".join(text_of(m.get("content")) for m in messages),
+            turns=conversation((m.get("role"), text_of(m.get("content"))) for m in messages),
             max_tokens=body["max_tokens"],
             key=headers.get("x-api-key") or bearer(headers),
             wants_usage=True,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -31,13 +31,45 @@ def event(document: object, name: str = "", newline: bytes = b"\n") -> bytes:
     return head + b"data: " + to_json(document) + newline * 2
 
 
+class Turn(NamedTuple):
+    """One message of a conversation; `role` is `user` or `assistant`, whatever the vendor calls it."""
+
+    role: str
+    text: str
+
+
+def conversation(messages: Iterable[tuple[object, str]], assistant: str = "assistant") -> tuple[Turn, ...]:
+    """The messages of a request, without system instructions.
+
+    Args:
+        messages: Role and text of each, as sent.
+        assistant: What the vendor calls the model.
+
+    Raises:
+        ValueError: What the strictest of the vendors refuse: a strange role, an empty message, an assistant who
+            speaks first or twice, or has the last word.
+    """
+    turns: list[Turn] = []
+    for role, text in messages:
+        if role not in ("user", assistant):
+            raise ValueError(f"messages: unexpected role {str(role)[:40]!r}, expected 'user' or {assistant!r}")
+        if not text:
+            raise ValueError(f"messages.{len(turns)}: text content must not be empty")
+        turns.append(Turn("user" if role == "user" else "assistant", text))
+    if any(turn.role != ("assistant" if place % 2 else "user") for place, turn in enumerate(turns)):
+        raise ValueError("messages: roles must alternate, beginning with the user's")
+    if len(turns) % 2 == 0:
+        raise ValueError("messages: the last one must be the user's")
+    return tuple(turns)
+
+
 class Asked(msgspec.Struct, frozen=True):
     """A request as the fake understood it.
 
     Attributes:
         model: Model name.
         system: System instruction.
-        prompt: All the user's text.
+        turns: The conversation; the user has the first and the last word. Empty in a request that is refused.
         max_tokens: Limit of the answer, or None.
         key: The key it came with, or empty.
         wants_usage: Whether usage is to be reported.
@@ -47,7 +79,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     model: str
     system: str
-    prompt: str
+    turns: tuple[Turn, ...]
     max_tokens: int | None
     key: str
     wants_usage: bool
@@ -55,9 +87,14 @@ class Asked(msgspec.Struct, frozen=True):
     response_id: str = ""
 
     @property
+    def prompt(self) -> str:
+        """The user's last message: what is asked now."""
+        return self.turns[-1].text if self.turns else ""
+
+    @property
     def input_tokens(self) -> int:
         """Length of the whole prompt."""
-        return tokens(self.system) + tokens(self.prompt)
+        return tokens(self.system) + sum(tokens(turn.text) for turn in self.turns)
 
 
 class Dialect(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tester.fake_provider.dialect import Asked, event, text_of, to_json
+from tester.fake_provider.dialect import Asked, conversation, event, text_of, to_json
 from tester.fake_provider.faults import Fault, FaultKind
 
 PATH = re.compile(r"^/v1(?:beta)?/(?:models|tunedModels)/([^/:]+):streamGenerateContent$")
@@ -46,7 +46,7 @@ class GeminiDialect:
         return Asked(
             model=match.group(1),
             system=text_of(system.get("parts")),
-            prompt="".join(text_of(c.get("parts")) for c in contents),
+            turns=conversation(((c.get("role", "user"), text_of(c.get("parts"))) for c in contents), "model"),
             max_tokens=config.get("maxOutputTokens"),
             key=headers.get("x-goog-api-key") or (query.get("key") or [""])[0],
             wants_usage=True,

@@ -23,7 +23,7 @@ class Entry(msgspec.Struct):
         path: Path and query of the request.
         key: Fingerprint of the key, empty without one.
         system: System instruction.
-        prompt: The user's text.
+        prompt: The user's last message.
         max_tokens: Limit of the answer, or None.
         body: The request's document, as sent.
         status: HTTP status answered; 0 if none was.
@@ -38,6 +38,7 @@ class Entry(msgspec.Struct):
         ended_at: ... when the answer's last byte was handed to the socket or the client had left; 0 while open.
         disconnected: Whether the client left before the end.
         response_id: Name that the answer gives itself.
+        earlier: The conversation before `prompt`: role (`user`, `assistant`) and text of each message, oldest first.
     """
 
     api: str
@@ -60,6 +61,7 @@ class Entry(msgspec.Struct):
     ended_at: float = 0.0
     disconnected: bool = False
     response_id: str = ""
+    earlier: list[tuple[str, str]] = []
 
 
 class Ledger(msgspec.Struct):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tester.fake_provider.dialect import Asked, bearer, event, text_of, to_json
+from tester.fake_provider.dialect import Asked, bearer, conversation, event, text_of, to_json
 from tester.fake_provider.faults import Fault, FaultKind
 
 _TYPES = {400: "invalid_request_error", 401: "invalid_request_error", 403: "invalid_request_error",
@@ -32,7 +32,9 @@ class OpenAIDialect:
         return Asked(
             model=str(body.get("model", "")),
             system="".join(text_of(m.get("content")) for m in messages if m.get("role") in instruction),
-            prompt="".join(text_of(m.get("content")) for m in messages if m.get("role") not in instruction),
+            turns=conversation(
+                (m.get("role"), text_of(m.get("content"))) for m in messages if m.get("role") not in instruction
+            ),
             max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
             key=bearer(headers),
             wants_usage=bool((body.get("stream_options") or {}).get("include_usage")),

@@ -27,7 +27,9 @@ class Purpose(Enum):
 
 
 def purpose_of(prompt: str) -> tuple[Purpose, list[str]]:
-    """What a prompt asks for, and the lines that answer it where it does not ask for items.
+    """What a message asks for, and the lines that answer it where it does not ask for items.
+
+    The last message of a conversation decides: what a model said earlier has no say in what it is for.
 
     A plan gets names of parts, as many as asked for while there are some that the prompt does not name itself. A
     judgement gets the prompt's own word for "all belong": what the fake is shown came from its universe.

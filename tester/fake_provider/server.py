@@ -43,8 +43,8 @@ class FakeProvider:
     """An HTTP server on loopback that answers like OpenAI, Anthropic and Gemini.
 
     Every answer is a random sample of the universe, one item a line, in an order that the seed and the request's
-    ordinal number decide; parts of a topic, letters and languages are not obeyed. A request for a plan or a judgement
-    (see `purpose`) gets its own answer, whose lines are no items of the ledger.
+    ordinal number decide; parts of a topic, letters, languages and earlier answers are not obeyed. A request for a
+    plan or a judgement (see `purpose`) gets its own answer, whose lines are no items of the ledger.
 
     Args:
         universe: The items there are.
@@ -196,7 +196,7 @@ class FakeProvider:
             number = len(self.ledger.entries) + 1
             asked = msgspec.structs.replace(asked, response_id=f"{dialect.api}-{self._seed}-{number}")
         except (ValueError, TypeError, AttributeError) as error:
-            asked = Asked("", "", "", None, "", wants_usage=False, body={})
+            asked = Asked("", "", (), None, "", wants_usage=False, body={})
             script = refusal(dialect, 400, None, str(error), {})
             return self._enter(dialect, asked, request.path, None), script
         return self._script(dialect, asked, request.path)
@@ -232,6 +232,7 @@ class FakeProvider:
             key=fingerprint(asked.key),
             system=asked.system,
             prompt=asked.prompt,
+            earlier=list(asked.turns[:-1]),
             max_tokens=asked.max_tokens,
             body=asked.body,
             response_id=asked.response_id,

@@ -38,8 +38,8 @@ def test_a_message_survives_the_way(message: m.FromProducer) -> None:
 
 
 def test_an_order_survives_the_way() -> None:
-    """Orders keep every field, the avoid-list included."""
-    order = m.Order(7, 1, "test:x", "tópic", 60, 900, avoid=("a", "b"), seed=3)
+    """Orders keep every field, the avoid-list and the conversation included."""
+    order = m.Order(7, 1, "test:x", "tópic", 60, 900, avoid=("a", "b"), said=(("c", "d"), ("e",)), seed=3)
     assert m.decode_to_producer(m.encode(order)) == order
 
 

@@ -1,9 +1,11 @@
-"""What earlier runs asked and named is read again from the folder, of the present format or the one before."""
+"""What earlier runs asked and named is read again from the folder, of the present format or an older one."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+
+import pytest
 
 from archive.format import SCHEMA_VERSION
 from contract.messages import Scope
@@ -12,12 +14,17 @@ from orchestrator.store.past_orders import PastOrder
 from tests.orchestrator.store_cases import batch, end, feed, open_store
 
 _BIRDS = Scope(facet="birds", prefix="S")
-_FROM_BEFORE = (
-    "ALTER TABLE orders DROP COLUMN scope",
-    "ALTER TABLE orders DROP COLUMN listed",
-    "DROP TABLE parts",
-    "PRAGMA user_version = 1",
-)
+_BACK_TO = {
+    1: (
+        "ALTER TABLE orders DROP COLUMN said",
+        "ALTER TABLE orders DROP COLUMN scope",
+        "ALTER TABLE orders DROP COLUMN listed",
+        "DROP TABLE parts",
+        "PRAGMA user_version = 1",
+    ),
+    2: ("ALTER TABLE orders DROP COLUMN said", "PRAGMA user_version = 2"),
+}
+"""What makes a database of the present format one of an older."""
 
 
 def test_what_was_asked_and_named_comes_back(tmp_path: Path) -> None:
@@ -46,22 +53,26 @@ def test_what_was_asked_and_named_comes_back(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_folder_of_the_format_before_is_brought_up(tmp_path: Path) -> None:
-    """It is opened, keeps what it has, and takes orders with a scope from then on."""
+@pytest.mark.parametrize("version", _BACK_TO)
+def test_a_folder_of_a_format_before_is_brought_up(tmp_path: Path, version: int) -> None:
+    """It is opened, keeps what it has, and takes orders with a scope and a conversation from then on."""
     store = open_store(tmp_path)
     feed(store, "Robin", "Wren")
     store.close()
     database = sqlite3.connect(tmp_path / "run.db")
-    for statement in _FROM_BEFORE:
+    for statement in _BACK_TO[version]:
         database.execute(statement)
     database.commit()
     database.close()
     store = open_store(tmp_path)
-    order = store.issue_order(provider="openai", model="m-1", mode="explore", size=60, producer=0, scope=_BIRDS)
+    order = store.issue_order(provider="openai", model="m-1", mode="explore", size=60, producer=0, scope=_BIRDS, said=3)
     store.ingest([batch(order, ["Swift", "Robin"])])
     end(store, order)
     store.flush()
-    assert [(past.scope, past.item_ids) for past in store.past_orders()] == [(Scope(), (1, 2)), (_BIRDS, (1, 3))]
+    assert [(past.scope, past.item_ids, past.said) for past in store.past_orders()] == [
+        (Scope(), (1, 2), 0),
+        (_BIRDS, (1, 3), 3),
+    ]
     store.close()
     database = sqlite3.connect(tmp_path / "run.db")
     assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

@@ -271,10 +271,11 @@ def test_an_answer_that_repeats_itself_in_other_spellings_is_ended_too() -> None
 
 def test_an_order_in_the_log_is_without_its_lists() -> None:
     """What is known and what is to be judged would fill the log."""
-    shown = describe(_order(avoid=("Apple", "Banana"), candidates=("Cherry",)))
+    shown = describe(_order(avoid=("Apple", "Banana"), candidates=("Cherry",), said=(("Damson", "Elder"), ("Fig",))))
     assert "2 items" in shown
     assert "1 items" in shown
-    assert not any(name in shown for name in ("Apple", "Banana", "Cherry"))
+    assert "2 answers" in shown
+    assert not any(name in shown for name in ("Apple", "Banana", "Cherry", "Damson", "Elder", "Fig"))
 
 
 def test_cancel_stops_one_stream_and_reports_it() -> None:

@@ -242,3 +242,18 @@ def test_prompts_and_answers_are_in_spans_only_where_asked_for(wanted: bool) -> 
         assert answer["parts"] == [{"type": "text", "content": "Zanzibar\nQuixote\n"}]
         (asked,) = json.loads(str(call.attributes["gen_ai.input.messages"]))
         assert "Fruit" in asked["parts"][0]["content"]
+
+
+def test_a_conversation_stands_in_the_spans_as_one() -> None:
+    """Who said what is kept apart, and the order tells how many earlier answers it was shown."""
+    provider = ScriptedProvider(Chunk("Zanzibar\n"), Chunk(finish_reason="stop"))
+
+    async def act(channel: MemoryChannel) -> None:
+        channel.incoming.put_nowait(_order(said=(("Apple", "Banana"),)))
+        await channel.until(_ended)
+
+    trace, _ = _played(provider, act, OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="true")
+    asked = json.loads(str(_one(trace, "chat x").attributes["gen_ai.input.messages"]))
+    assert [message["role"] for message in asked] == ["user", "assistant", "user"]
+    assert asked[1]["parts"] == [{"type": "text", "content": "Apple\nBanana"}]
+    assert _one(trace, spans.ORDER).attributes[spans.ORDER_SAID] == 1

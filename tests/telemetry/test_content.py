@@ -22,7 +22,10 @@ def test_content_is_captured_only_where_the_user_asks(value: str, wanted: bool) 
 def test_content_has_the_form_of_the_convention() -> None:
     """Messages are JSON lists of roles and parts."""
     assert json.loads(system_instructions("List.")) == [{"type": "text", "content": "List."}]
-    assert json.loads(input_messages('a "b"')) == [{"role": "user", "parts": [{"type": "text", "content": 'a "b"'}]}]
+    turns = [("user", 'a "b"'), ("assistant", "c"), ("user", "d")]
+    assert json.loads(input_messages(turns)) == [
+        {"role": role, "parts": [{"type": "text", "content": text}]} for role, text in turns
+    ]
     assert json.loads(output_messages("1. é", "stop")) == [
         {"role": "assistant", "parts": [{"type": "text", "content": "1. é"}], "finish_reason": "stop"}
     ]

@@ -244,12 +244,26 @@ def test_faults_name_themselves_in_the_ledger() -> None:
     asyncio.run(scenario())
 
 
+GEMINI = "/v1beta/models/m:streamGenerateContent?alt=sse"
+
+
+def talk(*roles: str) -> list[dict[str, str]]:
+    """Messages with these roles."""
+    return [{"role": role, "content": "x"} for role in roles]
+
+
 @pytest.mark.parametrize(
     ("path", "document"),
     [
         ("/v1/chat/completions", {"model": "m", "messages": MESSAGES}),
         ("/v1/chat/completions", {"stream": True}),
         ("/v1/messages", {"stream": True, "messages": MESSAGES}),
+        ("/v1/chat/completions", {"stream": True, "messages": talk("user", "assistant")}),
+        ("/v1/chat/completions", {"stream": True, "messages": talk("assistant", "user", "user")}),
+        ("/v1/chat/completions", {"stream": True, "messages": talk("user", "model", "user")}),
+        ("/v1/messages", {"stream": True, "max_tokens": 9, "messages": talk("user", "user", "user")}),
+        ("/v1/messages", {"stream": True, "max_tokens": 9, "messages": [{"role": "user", "content": ""}]}),
+        (GEMINI, {"contents": [{"role": role, "parts": [{"text": "x"}]} for role in ("user", "assistant", "user")]}),
         ("/v1beta/models/m:streamGenerateContent", {"contents": []}),
         ("/v1/chat/completions", ["not an object"]),
     ],

@@ -16,7 +16,7 @@ UNIVERSE = [f"Café № {number}" for number in range(1, 200)]
 
 def prompt(mode: Mode = "explore", size: int = 5, **fields: object) -> str:
     """What the producer writes for an order."""
-    return build_prompt(Order(1, 0, "openai:m", "Cafés of Paris", size, 100, mode=mode, **fields))[1]  # type: ignore[arg-type]
+    return build_prompt(Order(1, 0, "openai:m", "Cafés of Paris", size, 100, mode=mode, **fields)).asked  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,24 @@ def test_a_purpose_is_read_from_the_producers_words(words: str, purpose: Purpose
     assert found is purpose
     assert len(set(answer)) == len(answer) == lines
     assert not [name for name in answer if name in words and purpose is Purpose.PLAN]
+
+
+def test_the_last_message_decides() -> None:
+    """A conversation whose earlier words look like a request for a plan is one about items; the ledger has it all."""
+
+    async def scenario() -> None:
+        plan = prompt("plan")
+        async with FakeProvider(UNIVERSE, items_per_response=6) as fake:
+            async with openai.AsyncOpenAI(base_url=fake.openai_base_url, api_key="k", max_retries=0) as client:
+                talk = build_prompt(Order(1, 0, "openai:m", "Cafés", 5, 100, said=((plan, "Café № 1"),)))
+                messages: Any = [{"role": turn.role, "content": turn.text} for turn in talk.turns]
+                async for _ in await client.chat.completions.create(model="m", messages=messages, stream=True):
+                    pass
+            entry = fake.ledger.entries[-1]
+            assert (entry.purpose, entry.prompt, len(entry.items)) == ("list", talk.asked, 6)
+            assert entry.earlier == list(talk.turns[:-1])
+
+    asyncio.run(scenario())
 
 
 def test_a_judgement_is_answered_in_the_prompts_word() -> None:

@@ -41,6 +41,10 @@ def answer_seed(model: str, call: Call, seed: int) -> int:
     if call.scope != Scope():
         scope = call.scope
         parts += ["scope", scope.facet, scope.prefix, scope.language, len(scope.besides), *scope.besides]
+    if call.said:
+        parts.append("said")
+        for answer in call.said:
+            parts += [len(answer), *answer]
     if call.mode in ("plan", "validate"):
         parts += [call.mode, *call.candidates]
     return seed_of(*parts)

@@ -43,19 +43,22 @@ def choose_names(
     """The names of one answer in their order.
 
     Items of the call's scope are drawn without replacement; one that stands on the avoid-list is left out with the
-    probability `compliance`. Then come repeats, noise and loops. There are fewer than asked for where the model stops
-    early or knows no more, and more where it loops.
+    probability `compliance`, one that was said earlier in the conversation with `continuation_compliance`. Then come
+    repeats, noise and loops. There are fewer than asked for where the model stops early, knows no more or has said
+    much already, and more where it loops.
 
     Args:
         world: The topic's.
         model: The model's name; each has its own popularity order.
         options: With `mess` already multiplied in.
-        call: Its scope, size (0: `DEFAULT_SIZE`) and avoid-list are read.
+        call: Its scope, size (0: `DEFAULT_SIZE`), avoid-list and earlier answers are read.
         rng: Draws everything.
     """
     size = call.size or DEFAULT_SIZE
     if options.early_stop_rate > rng.random():
         size = max(1, int(size * rng.uniform(*_EARLY_STOP)))
+    if call.said:
+        size = max(1, round(size * (1 - options.continuation_wear) ** len(call.said)))
     named: list[Sighting] = []
     fresh = _obedient_draws(world, model, options, call, rng)
     while len(named) < size:
@@ -79,11 +82,16 @@ def _obedient_draws(
 ) -> Iterator[str]:
     avoided = {world.canonical(text) for text in call.avoid}
     obedience = compliance(len(call.avoid), options)
+    said = {world.canonical(text) for answer in call.said for text in answer}
+    memory = options.continuation_compliance ** len(call.said)
     popularity = popularity_of(world, model, options, call.scope.language)
     for index in draw_within(world, popularity, options, call.scope, rng):
         item = world.items[index]
-        if item not in avoided or rng.random() >= obedience:
-            yield item
+        if item in avoided and rng.random() < obedience:
+            continue
+        if item in said and rng.random() < memory:
+            continue
+        yield item
 
 
 def _noise(world: World, rng: random.Random) -> Sighting:

@@ -37,6 +37,9 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         compliance_short: Probability that an avoided item is left out, for a short avoid-list.
         compliance_long: The same for a very long one.
         compliance_scale: Length of the avoid-list, in items, over which 63 % of that fall happens.
+        continuation_compliance: Probability that an item which stands in the conversation so far is left out, after
+            one answer; after n answers this to the power of n: the longer a conversation, the more a model repeats.
+        continuation_wear: Share by which each earlier answer of a conversation makes the next one shorter.
         facets: How many parts a plan could name; 0: one for about 70 items, but at least 6 and at most 40.
         facet_misses: Share of the items that belong to none of them; also of a facet's items, to none of its parts.
         plan_recall: Share of the facets that a plan names; it is mostly small ones that are forgotten.
@@ -92,6 +95,8 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     compliance_short: Rate = 0.97
     compliance_long: Rate = 0.6
     compliance_scale: Annotated[float, Meta(ge=1, le=1e6, description="a number from 1 to 1000000")] = 300.0
+    continuation_compliance: Rate = 0.97
+    continuation_wear: Rate = 0.05
 
     facets: Annotated[int, Meta(ge=0, le=MOST_FACETS, description=f"a whole number from 0 to {MOST_FACETS}")] = 0
     facet_misses: Rate = 0.1

@@ -79,7 +79,7 @@ class SimulatedProvider:
             yield Chunk(text=piece)
         if fault is not None:
             raise fault
-        usage = Usage(input_tokens=tokens_of(len(call.system) + len(call.prompt)), output_tokens=tokens_of(len(text)))
+        usage = Usage(input_tokens=tokens_of(call.chars), output_tokens=tokens_of(len(text)))
         yield Chunk(finish_reason=answer.finish_reason, usage=usage)
 
     async def close(self) -> None:

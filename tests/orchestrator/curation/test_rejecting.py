@@ -10,7 +10,7 @@ import pytest
 from archive.filesystem import FileSystem, MemoryFileSystem, RealFileSystem
 from contract.errors import StorageError
 from contract.identity import Identity
-from contract.messages import Refusal
+from contract.messages import Refusal, Scope
 from orchestrator.store import Store
 from tests.orchestrator.store_cases import TOPIC, batch, issue, open_store, read_bytes, read_lines
 
@@ -20,8 +20,10 @@ class NoDigits:
 
     def __init__(self) -> None:
         self.learnt: list[str] = []
+        self.abroad: list[bool] = []
 
-    def reason(self, text: str) -> str | None:
+    def reason(self, text: str, *, abroad: bool = False) -> str | None:
+        self.abroad.append(abroad)
         return "digits" if any(map(str.isdigit, text)) else None
 
     def learn(self, text: str) -> None:
@@ -101,4 +103,15 @@ def test_nothing_is_rejected_that_cannot_be_kept(tmp_path: Path) -> None:
     assert store.totals().over_all().refused == 0
     assert read_lines(files, tmp_path) == []
     assert read_bytes(files, tmp_path / "rejected.jsonl") == b""
+    store.close()
+
+
+def test_a_check_is_told_of_other_languages(files: FileSystem, tmp_path: Path) -> None:
+    """An item is judged as an answer to its own order: one that asked in another language, or not."""
+    check = NoDigits()
+    store = open_checked(tmp_path, files, check)
+    for number, scope in enumerate((Scope(), Scope(language="Greek"), Scope(facet="Greek"))):
+        order = store.issue_order(provider="openai", model="m-1", mode="explore", size=60, producer=0, scope=scope)
+        store.ingest([batch(order, [f"Hall {number}"])])
+    assert check.abroad == [False, True, False]
     store.close()

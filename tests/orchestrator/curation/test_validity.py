@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from orchestrator.curation.scripts import scripts_of
 from orchestrator.curation.validity import FEW, Validity
+from producer.parser import ItemParser
 from tests.orchestrator.curation.worlds import NAMES, world
 
 
@@ -18,6 +19,9 @@ def taught(topic: str, texts: list[str]) -> Validity:
     for text in texts:
         validity.learn(text)
     return validity
+
+
+NAMES_OF_A_TOPIC = [f"Name {chr(65 + number // 26)}{chr(97 + number % 26)}" for number in range(4 * FEW)]
 
 
 @pytest.mark.parametrize("aliases", [False, True], ids=["names", "all spellings"])
@@ -198,3 +202,31 @@ def test_hostile_texts_take_no_time() -> None:
 def test_scripts(text: str, scripts: dict[str, int]) -> None:
     """Letters are counted by script; digits, marks, pictures and lone surrogates have none."""
     assert scripts_of(text) == scripts
+
+
+def test_slips_of_another_language_are_no_sign_of_the_topic() -> None:
+    """Names in a strange script stay out, however many come, where orders asked in other languages brought them."""
+    strange = [f"Москва {chr(0x430 + number // 30)}{chr(0x430 + number % 30)}" for number in range(300)]
+    asked, unasked = (taught("anything", NAMES_OF_A_TOPIC) for _ in range(2))
+    assert all(asked.reason(text, abroad=True) == "script" for text in strange)
+    assert asked.reason("Москва") == "script"
+    for text in strange:
+        unasked.reason(text)
+    assert unasked.reason("Москва") is None
+
+
+SECOND_LANGUAGE = [
+    "Musée d'Orsay", "Cimetière du Père-Lachaise", "L’Île Saint-Louis", "Fête de la Musique", "Straße des 17. Juni",
+    "Kunsthaus Zürich", "Mezquita-Catedral de Córdoba", "¡Que viva México!", "Praça do Comércio", "Łazienki Królewskie",
+    "Tokyo Tower (東京タワー)", "Sensō-ji", "Nguyễn Huệ", "Boğaziçi", "die Spree", "el Rastro", "São João", "Ōsaka-jō",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SECOND_LANGUAGE)
+def test_sensible_answers_of_a_second_language_pass(text: str) -> None:
+    """Names that only another language's speakers would think of pass both the parser and the checks."""
+    parser = ItemParser()
+    parsed = parser.feed(f"{text}\nLouvre\n")
+    rest = parser.finish(complete=True)
+    assert [item.text for item in (*parsed.items, *rest.items)] == [text, "Louvre"]
+    assert taught("Sights", NAMES_OF_A_TOPIC).reason(text, abroad=True) is None

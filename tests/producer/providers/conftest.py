@@ -11,6 +11,7 @@ import pytest
 
 from contract.errors import ProviderError
 from contract.messages import ProviderSetup, Secret, Usage
+from producer.prompt import Turn
 from producer.providers.base import Call, Chunk, Provider
 from producer.providers.factory import make_provider
 from tester.fake_provider import Entry, FakeProvider, Fault
@@ -20,7 +21,7 @@ T = TypeVar("T")
 KEY = "a-key-that-nobody-must-see"
 MODELS = {"openai": "gpt-4.1-mini", "anthropic": "claude-haiku-4-5", "gemini": "gemini-2.5-flash"}
 UNIVERSE = [f"Café № {number}" for number in range(1, 200)]
-CALL = Call(system="You make lists.", prompt="List 6 cafés.", max_output_tokens=1000)
+CALL = Call("You make lists.", (Turn("user", "List 6 cafés."),), max_output_tokens=1000)
 
 
 def setup_for(api: Any, base_url: str, **changes: Any) -> ProviderSetup:

@@ -21,6 +21,7 @@ from contract.errors import (
     StreamTruncated,
 )
 from contract.messages import Secret, Usage
+from producer.prompt import Turn
 from producer.providers.base import Call
 from producer.providers.factory import make_provider
 from tester.fake_provider import FakeProvider, Fault, FaultKind, unused_port
@@ -41,10 +42,20 @@ def test_request_carries_the_call(world: World) -> None:
     """System instruction, prompt, model, limit and key arrive where the vendor expects them."""
     world.outcome()
     entry = world.last
-    assert (entry.system, entry.prompt, entry.model) == (CALL.system, CALL.prompt, MODELS[world.api])
+    assert (entry.system, entry.prompt, entry.model) == (CALL.system, CALL.turns[-1].text, MODELS[world.api])
     assert entry.max_tokens == CALL.max_output_tokens
     assert entry.key != ""
     assert KEY not in str(entry)
+
+
+def test_a_conversation_arrives_as_one(world: World) -> None:
+    """The vendor's server sees who said what, and what is asked now; all of it is counted as input."""
+    call = Call("You make lists.", (Turn("user", "List 2."), Turn("assistant", "A\nB"), Turn("user", "Now 3.")), 1000)
+    outcome = world.outcome(call=call)
+    assert outcome.error is None
+    assert (world.last.prompt, world.last.earlier) == ("Now 3.", [("user", "List 2."), ("assistant", "A\nB")])
+    world.outcome(call=Call("You make lists.", (Turn("user", "Now 3."),), 1000))
+    assert outcome.usages[0].input_tokens > world.last.input_tokens
 
 
 def test_answer_is_named(world: World) -> None:
@@ -107,7 +118,7 @@ def test_target_spells_the_path_as_the_sdk_does(world: World, path: str) -> None
 
 def test_answer_at_its_limit_says_length(world: World) -> None:
     """An answer cut by the token limit ends with `length`, which is no error."""
-    outcome = world.outcome(call=Call("", "List cafés.", max_output_tokens=5))
+    outcome = world.outcome(call=Call("", (Turn("user", "List cafés."),), max_output_tokens=5))
     assert outcome.error is None
     assert outcome.finish_reasons == ["length"]
     assert outcome.usages[0].output_tokens == 5

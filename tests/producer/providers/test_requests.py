@@ -8,11 +8,13 @@ import pytest
 
 from contract import spans
 from contract.messages import ProviderSetup
+from producer.prompt import Turn
 from producer.providers import anthropic, gemini, openai
 from producer.providers.base import Call
 from producer.providers.factory import make_provider
 
-CALL = Call(system="S", prompt="P", max_output_tokens=99, seed=5)
+ASKED = (Turn("user", "P"),)
+CALL = Call(system="S", turns=ASKED, max_output_tokens=99, seed=5)
 HOT = {"temperature": 1.0}
 
 
@@ -50,7 +52,7 @@ def test_openai_messages_and_extra_body() -> None:
     request = openai_request("m", official=False, extra_body={"top_k": 3})
     messages = [{"role": "system", "content": "S"}, {"role": "user", "content": "P"}]
     assert request["extra_body"] == {"messages": messages, "top_k": 3}
-    request = openai_request("m", official=False, call=Call("", "P", 9))
+    request = openai_request("m", official=False, call=Call("", ASKED, 9))
     assert request["extra_body"] == {"messages": messages[1:]}
     assert "seed" not in request
 
@@ -65,7 +67,7 @@ def test_anthropic_parameters() -> None:
         "system": "S",
     }
     options = {"temperature": 0.5, "extra_body": {"top_k": 3}}
-    request = anthropic.request_of(Call("", "P", 9), ProviderSetup("p", "anthropic", "c", options=options))
+    request = anthropic.request_of(Call("", ASKED, 9), ProviderSetup("p", "anthropic", "c", options=options))
     assert (request["temperature"], request["extra_body"]) == (0.5, {"top_k": 3})
     assert "system" not in request
 
@@ -139,7 +141,7 @@ def test_request_attributes(
 def test_no_seed_is_none(api: API) -> None:
     """A call without a seed has none among its attributes."""
     provider = make_provider(ProviderSetup("p", api, "m", options={}))
-    assert provider.request_attributes(Call("S", "P", 9)) == {}
+    assert provider.request_attributes(Call("S", ASKED, 9)) == {}
 
 
 @pytest.mark.parametrize(
@@ -159,3 +161,23 @@ def test_targets_of_the_vendors(api: API, model: str, options: dict[str, Any], e
     target = make_provider(ProviderSetup("p", api, model, options=options)).target
     assert (target.operation, target.provider, target.url) == expected
     assert (target.address is None, target.port) == ((True, None) if target.url is None else (False, 443))
+
+
+TALK = Call("S", (Turn("user", "P"), Turn("assistant", "A\nB"), Turn("user", "Q")), 9)
+
+
+def test_a_conversation_in_each_vendors_form() -> None:
+    """The model's own words are the assistant's at OpenAI and Anthropic, and the model's at Gemini."""
+    said = [
+        {"role": "user", "content": "P"},
+        {"role": "assistant", "content": "A\nB"},
+        {"role": "user", "content": "Q"},
+    ]
+    messages = openai_request("m", official=True, call=TALK)["extra_body"]["messages"]
+    assert messages == [{"role": "system", "content": "S"}, *said]
+    assert anthropic.request_of(TALK, ProviderSetup("p", "anthropic", "c"))["messages"] == said
+    contents = [one.model_dump(exclude_none=True) for one in gemini.contents_of(TALK)]
+    assert contents == [
+        {"role": role, "parts": [{"text": text}]} for role, text in (("user", "P"), ("model", "A\nB"), ("user", "Q"))
+    ]
+    assert TALK.chars == len("SPA\nBQ")

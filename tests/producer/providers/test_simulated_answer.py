@@ -38,7 +38,7 @@ def answer(
     model: str = "m",
 ) -> Answer:
     """One answer to a call."""
-    call = Call("", "", max_output_tokens=max_output_tokens, topic=topic, size=size, avoid=avoid)
+    call = Call("", (), max_output_tokens=max_output_tokens, topic=topic, size=size, avoid=avoid)
     return make_answer(model, options, call, seed)
 
 
@@ -80,7 +80,7 @@ def test_the_same_call_has_the_same_answer_and_another_seed_another() -> None:
 def test_answers_to_the_whole_topic_stay_what_they_were() -> None:
     """What scopes, plans and judgements added draws nothing where none is asked for: figures stay comparable."""
     avoid = universe_of(TOPIC).items[:20]
-    calls = [Call("", "", 4000, topic=TOPIC, size=60, avoid=listed) for listed in ((), avoid)]
+    calls = [Call("", (), 4000, topic=TOPIC, size=60, avoid=listed) for listed in ((), avoid)]
     texts = [make_answer("m", with_mess(SimulationOptions()), call, seed).text for call in calls for seed in range(20)]
     assert hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16] == "acf435d63082ddd8"
 
@@ -89,7 +89,7 @@ def test_answers_are_the_same_in_every_process() -> None:
     """Neither hash salt nor process changes a byte."""
     script = (
         "from producer.providers.base import Call; from producer.providers.simulated import *; import sys\n"
-        "call = Call('', '', max_output_tokens=4000, topic='Cafés 🗼', size=60, avoid=('a', 'b'))\n"
+        "call = Call('', (), max_output_tokens=4000, topic='Cafés 🗼', size=60, avoid=('a', 'b'))\n"
         "text = ''.join(make_answer('m', SimulationOptions(mess=5), call, seed).text for seed in range(10))\n"
         "sys.stdout.buffer.write(text.encode())"
     )
@@ -229,7 +229,7 @@ def test_a_cut_answer_ends_inside_a_line(topic: str) -> None:
 def chosen(world: World, options: SimulationOptions, seed: int) -> list[Sighting]:
     """Names of an answer from a world made by hand."""
     alike = msgspec.structs.replace(options, zipf_exponent=0.0)
-    return choose_names(world, "m", alike, Call("", "", 4000, size=30), random.Random(seed))
+    return choose_names(world, "m", alike, Call("", (), 4000, size=30), random.Random(seed))
 
 
 def test_a_slip_that_makes_another_item_is_not_made() -> None:

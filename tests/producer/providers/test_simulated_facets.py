@@ -42,7 +42,7 @@ def facets(**options: object) -> Facets:
 def plan(size: int = 0, scope: Scope = EVERYTHING, seed: int = 1, **options: object) -> list[str]:
     """What a plan names."""
     given = SimulationOptions(**options)  # type: ignore[arg-type] # by name, of any type
-    call = Call("", "", 4000, topic=TOPIC, size=size, mode="plan", scope=scope)
+    call = Call("", (), 4000, topic=TOPIC, size=size, mode="plan", scope=scope)
     return plan_facets(universe_of(TOPIC, given), given, call, random.Random(seed))
 
 
@@ -191,7 +191,7 @@ def test_a_plan_beside_what_there_is_names_the_rest() -> None:
 def test_a_plans_facets_come_through_the_parser(seed: int, mess: float) -> None:
     """However the model writes its plan, what the parser takes for items are mostly facets that are found again."""
     options = with_mess(SimulationOptions(mess=mess, cut_rate=0))
-    call = Call("", "", 4000, topic=TOPIC, size=12, mode="plan")
+    call = Call("", (), 4000, topic=TOPIC, size=12, mode="plan")
     made = make_answer("m", options, call, seed)
     parser = ItemParser()
     items = (*parser.feed(made.text).items, *parser.finish(complete=True).items)

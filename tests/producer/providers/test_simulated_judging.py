@@ -17,7 +17,7 @@ NOISE = tuple(f"Unobtainable thing {number}" for number in range(100))
 def objections(candidates: tuple[str, ...], judgement: float, seed: int = 1) -> list[str]:
     """What the model objects to."""
     options = msgspec.structs.replace(CLEAN, judgement=judgement)
-    call = Call("", "", 4000, topic=TOPIC, mode="validate", candidates=candidates)
+    call = Call("", (), 4000, topic=TOPIC, mode="validate", candidates=candidates)
     return object_to(universe_of(TOPIC), options, call, random.Random(seed))
 
 
@@ -41,7 +41,7 @@ def test_a_real_judge_errs_as_the_option_says(judgement: float) -> None:
 def test_the_answer_repeats_the_lines_as_they_stand(mess: float) -> None:
     """One objection a line, whatever the model's habits; no sightings, for nothing is listed."""
     options = with_mess(SimulationOptions(mess=mess, cut_rate=0, judgement=1.0))
-    call = Call("", "", 4000, topic=TOPIC, mode="validate", candidates=("Iron", "1) Odd  thing", "More: noise"))
+    call = Call("", (), 4000, topic=TOPIC, mode="validate", candidates=("Iron", "1) Odd  thing", "More: noise"))
     made = make_answer("m", options, call, 1)
     assert made.text == "1) Odd  thing\nMore: noise\n"
     assert made.sightings == ()
@@ -52,7 +52,7 @@ def test_the_answer_repeats_the_lines_as_they_stand(mess: float) -> None:
 def test_none_is_the_answer_where_all_belong(candidates: tuple[str, ...]) -> None:
     """The word that the prompt asks for."""
     options = msgspec.structs.replace(CLEAN, judgement=1.0)
-    call = Call("", "", 4000, topic=TOPIC, mode="validate", candidates=candidates)
+    call = Call("", (), 4000, topic=TOPIC, mode="validate", candidates=candidates)
     assert make_answer("m", options, call, 1).text == "none\n"
 
 
@@ -61,7 +61,7 @@ def test_the_same_candidates_are_judged_alike_and_others_anew() -> None:
     options = msgspec.structs.replace(CLEAN, judgement=0.5)
 
     def text(candidates: tuple[str, ...], seed: int) -> str:
-        call = Call("", "", 4000, topic=TOPIC, mode="validate", candidates=candidates)
+        call = Call("", (), 4000, topic=TOPIC, mode="validate", candidates=candidates)
         return make_answer("m", options, call, seed).text
 
     assert text(NOISE, 1) == text(NOISE, 1)

@@ -14,6 +14,7 @@ from contract.errors import (
     StreamTruncated,
 )
 from contract.messages import ProviderSetup
+from producer.prompt import Turn
 from producer.providers.base import Call, Chunk, Provider
 from producer.providers.simulated import SimulatedProvider
 
@@ -46,7 +47,12 @@ def provider(fake: FakeTime | None = None, **options: Any) -> SimulatedProvider:
 def call(seed: int | None = 1, size: int = 60, max_output_tokens: int = 4000) -> Call:
     """A call of 40 prompt characters."""
     return Call(
-        "s" * 10, "p" * 30, max_output_tokens=max_output_tokens, seed=seed, topic="Paris attractions", size=size
+        "s" * 10,
+        (Turn("user", "p" * 30),),
+        max_output_tokens=max_output_tokens,
+        seed=seed,
+        topic="Paris attractions",
+        size=size,
     )
 
 

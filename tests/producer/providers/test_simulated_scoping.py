@@ -36,7 +36,7 @@ def names(
     scope: Scope, options: SimulationOptions = CLEAN, *, seed: int = 1, size: int = 30, avoid: tuple[str, ...] = ()
 ) -> list[Sighting]:
     """Names of one answer."""
-    call = Call("", "", 4000, topic=TOPIC, size=size, avoid=avoid, scope=scope)
+    call = Call("", (), 4000, topic=TOPIC, size=size, avoid=avoid, scope=scope)
     return choose_names(WORLD, "m", options, call, random.Random(seed))
 
 
@@ -131,7 +131,7 @@ def test_a_leading_article_is_no_beginning() -> None:
     """A name that begins with "The" begins with the word behind it, and É is an E."""
     world = World("tiny", {match_key(item): item for item in ("The Rye House", "Éclair", "Tower", "Thé")}, {})
     for prefix, expected in (("r", {"The Rye House"}), ("e", {"Éclair"}), ("t", {"Tower", "Thé"}), ("the", {"Thé"})):
-        call = Call("", "", 100, size=10, scope=Scope(prefix=prefix))
+        call = Call("", (), 100, size=10, scope=Scope(prefix=prefix))
         named = choose_names(world, "m", OBEDIENT, call, random.Random(1))
         assert {sighting.item for sighting in named} == expected
 
@@ -201,7 +201,7 @@ def test_the_scope_changes_the_answer_and_the_same_scope_has_the_same() -> None:
     ]
 
     def text(scope: Scope) -> str:
-        return make_answer("m", CLEAN, Call("", "", 4000, topic=TOPIC, size=30, scope=scope), 1).text
+        return make_answer("m", CLEAN, Call("", (), 4000, topic=TOPIC, size=30, scope=scope), 1).text
 
     assert len({text(scope) for scope in scopes}) == len(scopes)
     assert [text(scope) for scope in scopes] == [text(scope) for scope in scopes]
@@ -209,7 +209,7 @@ def test_the_scope_changes_the_answer_and_the_same_scope_has_the_same() -> None:
 
 def test_audits_are_answered_as_explorations() -> None:
     """A model cannot know which of its answers are used for the estimates."""
-    explore, audit = (Call("", "", 4000, topic=TOPIC, size=30, mode=mode) for mode in ("explore", "audit"))
+    explore, audit = (Call("", (), 4000, topic=TOPIC, size=30, mode=mode) for mode in ("explore", "audit"))
     assert make_answer("m", CLEAN, explore, 1) == make_answer("m", CLEAN, audit, 1)
 
 
@@ -245,7 +245,7 @@ def test_parts_are_remembered_and_forgotten_in_bounds() -> None:
 def test_any_scope_has_an_answer(scope: Scope, seed: int, size: int) -> None:
     """No facet, letter or language breaks the model, lone surrogates included, and every item is of the world."""
     options = with_mess(SimulationOptions(universe_size=20, mess=3))
-    call = Call("", "", 500, topic="t", size=size, scope=scope)
+    call = Call("", (), 500, topic="t", size=size, scope=scope)
     made = make_answer("m", options, call, seed)
     assert made == make_answer("m", options, call, seed)
     assert {sighting.item for sighting in made.sightings} <= {None, *universe_of("t", options).items}

@@ -1,0 +1,94 @@
+"""The order desk: a conversation that an ask continues becomes the words of an order."""
+
+from __future__ import annotations
+
+import msgspec
+
+from archive.filesystem import MemoryFileSystem
+from contract.errors import ErrorKind
+from contract.messages import ItemBatch, Order, OrderDone, OrderFailed
+from orchestrator.exploration import Ask
+from orchestrator.providers import ProviderSpec
+from orchestrator.run import Run
+from tests.orchestrator.test_run import Answers, batch, build, done, failed, play, spec
+
+Reply = ItemBatch | OrderDone | OrderFailed | None
+CONVERSATION = (("Apple", "Pear"), ("Kiwi",))
+
+
+def continuing(
+    answers: Answers, *specs: ProviderSpec, asks: tuple[tuple[int, ...], ...] = ((1, 2), (3,)), **settings: object
+) -> tuple[Run, MemoryFileSystem]:
+    """A run that knows Apple, Pear and Kiwi, by their ids 1 to 3, and whose every order continues what was said."""
+    files = MemoryFileSystem()
+    first = Answers(lambda order: [batch(order, "Apple", "Pear", "Kiwi"), done(order)])
+    play(build(first, files, iterations=1, producers=1, strategy="plain"))
+    given: dict[str, object] = {"iterations": 1, "producers": 1, **settings}
+    run = build(answers, files, specs=specs or (spec(),), **given)  # type: ignore[arg-type] # settings by name
+    ask = Ask("explore", run.explorer.arms[1], continues=asks)
+    run.explorer.ask = lambda *_: ask  # type: ignore[method-assign, assignment] # what is asked is the test's
+    return run, files
+
+
+def test_ids_become_texts() -> None:
+    """An order shows the answers that the ask names, oldest first; ids that nobody knows are left out."""
+    answers = Answers(lambda order: [batch(order, "Fig"), done(order)])
+    run, files = continuing(answers, asks=((1, 2), (77,), (3, 78)))
+    play(run)
+    assert [(order.mode, order.said, order.avoid) for order in answers.orders] == [("explore", CONVERSATION, ())]
+    again = build(answers, files)
+    assert [past.said for past in again.store.past_orders()] == [0, 2]
+
+
+def test_a_broken_continuation_goes_on_with_what_is_missing() -> None:
+    """The next attempt shows the same conversation, asks for fewer and names what the first had brought."""
+
+    def answer(order: Order) -> list[Reply]:
+        if order.attempt == 0:
+            return [batch(order, "Fig", "Plum"), failed(order, ErrorKind.STREAM_TRUNCATED)]
+        return [batch(order, "Lime"), done(order)]
+
+    answers = Answers(answer)
+    run, _ = continuing(answers, request_size=10)
+    play(run)
+    first, second = answers.orders
+    assert (first.id, first.said, second.said) == (second.id, CONVERSATION, CONVERSATION)
+    assert (second.size, second.avoid) == (8, ("Fig", "Plum"))
+
+
+def test_another_provider_takes_the_conversation_over() -> None:
+    """What one model said is shown to the next as its own."""
+
+    def answer(order: Order) -> list[Reply]:
+        if order.provider == "test:x":
+            return [batch(order, "Fig"), failed(order, ErrorKind.AUTH)]
+        return [batch(order, "Lime"), done(order)]
+
+    answers = Answers(answer)
+    run, _ = continuing(answers, spec("x", 1000.0), spec("y", 1e-6))
+    play(run)
+    first, second = answers.orders[:2]
+    assert (first.provider, second.provider) == ("test:x", "test:y")
+    assert second.said == CONVERSATION
+    assert second.avoid == ("Fig",)
+
+
+def test_a_prompt_that_was_too_long_loses_the_oldest_answers() -> None:
+    """After an overflow of the context, half of the budget is left for list and conversation."""
+
+    def answer(order: Order) -> list[Reply]:
+        return [failed(order, ErrorKind.CONTEXT_OVERFLOW)] if order.said == CONVERSATION else [done(order)]
+
+    answers = Answers(answer)
+    # A share of 100 tokens: both answers take 90, and half of it only the newer one.
+    run, _ = continuing(answers, msgspec.structs.replace(spec(), context_tokens=400), avoid_share=0.25)
+    play(run)
+    assert [order.said for order in answers.orders] == [CONVERSATION, CONVERSATION[1:]]
+
+
+def test_a_model_without_lists_may_continue() -> None:
+    """A model that parrots avoid-lists is shown its conversation, and no list."""
+    answers = Answers(lambda order: [batch(order, "Fig"), done(order)])
+    run, _ = continuing(answers, msgspec.structs.replace(spec(), takes_avoid_list=False))
+    play(run)
+    assert [(order.said, order.avoid) for order in answers.orders] == [(CONVERSATION, ())]
