@@ -22,9 +22,7 @@ from orchestrator.limits import Budget
 from orchestrator.observer import RunObserver
 from orchestrator.open_order import OpenOrder
 from orchestrator.planner import (
-    MAX_AVOID,
     MAX_SAID,
-    Known,
     avoid_budget_tokens,
     avoid_list,
     build_order,
@@ -43,9 +41,6 @@ from orchestrator.store import Ingested, Store
 from orchestrator.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
-
-_REPEATED_FRESH_S = 0.5
-"""How old the list of the most repeated items may be: it changes slowly, and ranking it anew costs a millisecond."""
 
 
 class OrderDesk:
@@ -89,8 +84,6 @@ class OrderDesk:
         self._issued: Counter[int] = Counter()
         self._waiting: list[tuple[float, int, OpenOrder]] = []
         self._sequence = itertools.count()
-        self._repeated: Sequence[str] = ()
-        self._repeated_until = 0.0
         self._rng = random.Random(settings.seed)
 
     # --- giving --------------------------------------------------------------------------------------------
@@ -132,6 +125,8 @@ class OrderDesk:
             order = self._moved(heapq.heappop(self._waiting)[2], state)
         else:
             ask = self._explorer.ask(state.spec.name, self._orders_left())
+            if ask is None:
+                return False
             order = OpenOrder(state, ask.parts or request_size(self.settings.request_size, state.spec), ask)
         price = self._prices[state.spec.name]
         message = self._message(order)
@@ -196,7 +191,8 @@ class OrderDesk:
             listed=len(message.avoid),
             said=len(message.said),
         )
-        self._explorer.issued(order.id, order.ask, spec.name)
+        own = len({*order.had, *order.received})  # these stand before the items of the ask
+        self._explorer.issued(order.id, order.ask, spec.name, max(0, len(message.avoid) - own))
         seed = order_seed(self.settings.seed, order.id, order.attempt)
         return msgspec.structs.replace(message, id=order.id, seed=seed)
 
@@ -218,7 +214,7 @@ class OrderDesk:
         spec = order.provider.spec
         share = self.settings.avoid_share * order.prompt_share
         own = (*order.had, *order.received)
-        avoid = avoid_list(self._known(order.ask), avoid_budget_tokens(share, spec), first=own)
+        avoid = avoid_list((*own, *self._listed(order.ask)), avoid_budget_tokens(share, spec))
         message = build_order(
             order_id=order.id,
             attempt=order.attempt,
@@ -236,28 +232,12 @@ class OrderDesk:
             message = msgspec.structs.replace(message, max_output_tokens=shorter)
         return message
 
-    def _known(self, ask: Ask) -> Known:
-        """Candidates for the avoid-list."""
-        if ask.whole:
-            return Known(self._most_repeated(), self._newest())
-        return Known(self._store.texts(ask.avoid) if ask.avoid else (), ())
+    def _listed(self, ask: Ask) -> Sequence[str]:
+        return self._store.texts([one.item_id for one in ask.avoid]) if ask.avoid else ()
 
     def _said(self, ask: Ask, budget_tokens: int) -> tuple[tuple[str, ...], ...]:
         """The conversation that an order continues."""
         return conversation([self._store.texts(answer) for answer in ask.continues[-MAX_SAID:]], budget_tokens)
-
-    def _newest(self) -> Sequence[str]:
-        """The newest items that may be listed (see `Explorer.may_list`)."""
-        newest = self._store.newest(2 * MAX_AVOID)
-        last: int = self._store.totals().unique
-        return [text for back, text in enumerate(newest) if self._explorer.may_list(last - back)][:MAX_AVOID]
-
-    def _most_repeated(self) -> Sequence[str]:
-        now = self._clock()
-        if now >= self._repeated_until or not self._repeated:  # the first ones are worth knowing at once
-            self._repeated = self._store.most_repeated(MAX_AVOID)
-            self._repeated_until = now + _REPEATED_FRESH_S
-        return self._repeated
 
     @property
     def iterations_done(self) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, islice, zip_longest
-
-import msgspec
+from itertools import islice
 
 from contract.messages import WHOLE, Mode, Order, Scope
 from orchestrator.providers import ProviderSpec
@@ -33,33 +31,19 @@ _MARK_BYTES = 6
 """The number before an item of an earlier answer, in the style that counts."""
 
 
-class Known(msgspec.Struct, frozen=True):
-    """What the store offers for the avoid-list, best first."""
-
-    most_repeated: Sequence[str]
-    newest: Sequence[str]
-
-
-def avoid_list(known: Known, budget_tokens: int, first: Iterable[str] = ()) -> tuple[str, ...]:
-    """Known items that fit the budget: `first`, then the most repeated and the newest in turn.
-
-    The most repeated are what the model would say again most likely; the newest are what the other producers have
-    just found.
+def avoid_list(candidates: Iterable[str], budget_tokens: int) -> tuple[str, ...]:
+    """Known items that fit the budget.
 
     Args:
-        known: Candidates.
+        candidates: The most important first.
         budget_tokens: What the list may cost; a token is taken as 4 bytes, and two more for each line.
-        first: Items that must come before all others (what this very order has brought already).
 
     Returns:
-        At most `MAX_AVOID` items, none twice.
+        The first of them, at most `MAX_AVOID`, none twice.
     """
-    turns = zip_longest(known.most_repeated[:MAX_AVOID], known.newest[:MAX_AVOID])
-    candidates = dict.fromkeys(chain(first, chain.from_iterable(turns)))
-    candidates.pop(None, None)
     chosen: list[str] = []
     left = budget_tokens
-    for text in islice(candidates, MAX_AVOID):
+    for text in islice(dict.fromkeys(candidates), MAX_AVOID):
         left -= _line_tokens(text)
         if left < 0:
             break

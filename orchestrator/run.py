@@ -112,7 +112,8 @@ class Run:
         for past in store.past_orders():
             self.explorer.relive(past)
         known: int = store.totals().unique
-        self.explorer.remember(known, store.newest(_LEARNT_TEXTS))
+        newest = store.newest(_LEARNT_TEXTS)
+        self.explorer.remember(known, zip(range(known, 0, -1), newest, strict=False))
 
     # --- wishes from outside -------------------------------------------------------------------------------
 

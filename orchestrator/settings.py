@@ -25,7 +25,7 @@ from telemetry.logs import LEVELS
 MAX_TOPIC_CHARS = 2000
 LARGEST_SEED = 2**53
 FILTERS = ("rbloom", "pybloom")
-STRATEGIES = ("auto", "plain", "listed", "facets", "letters")
+STRATEGIES = ("auto", "plain", "listed", "facets", "letters", "languages", "continued")
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.IGNORECASE)
 
 

@@ -11,12 +11,13 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.exhaustion.estimates import inclusion
 from benchmarks.exhaustion.world import Model, World, WorldOptions
 from contract.messages import Scope
-from orchestrator.exploration.coverage import Coverage
 from orchestrator.exploration.asks import Ask
+from orchestrator.exploration.coverage import Coverage
 from orchestrator.exploration.explorer import Explorer
 from orchestrator.exploration.tuning import Traits, Tuning
 
@@ -208,9 +209,9 @@ class _Search:
             parts = self.world.plan(ask.scope, ask.parts)
             cost = PLAN_PROMPT_TOKENS * INPUT_PRICE + len(parts) * TOKENS_PER_ITEM
         else:
-            avoid = [one.item_id for one in ask.avoid]
-            items = self._answer(self.models[index], ask, avoid)
-            prompt = PROMPT_TOKENS + TOKENS_PER_ITEM * len(avoid)
+            items = self._answer(self.models[index], ask)
+            shown = len(ask.avoid) + sum(map(len, ask.continues))
+            prompt = PROMPT_TOKENS * (1 + len(ask.continues)) + TOKENS_PER_ITEM * shown
             cost = prompt * INPUT_PRICE + len(items) * TOKENS_PER_ITEM
         done = self._now + self._rng.lognormvariate(0.0, JITTER)
         heapq.heappush(self.pending, (done, self._sent, ask, items, parts, cost))
@@ -238,12 +239,12 @@ class _Search:
         known = sum(not self._unknown(item) for answer in self._probes for item in answer)
         named = sum(len(answer) for answer in self._probes)
         true = sum(item < self.world.options.size for answer in self._probes for item in answer)
-        arm = max(self.explorer._candidates(), key=self.explorer._expected)
+        arm = max(self.explorer._candidates(), key=self.explorer.yields.expected)
         brought = []
         for probe in range(_YIELD_PROBES):
             index = probe % len(self.models)
             ask = self.explorer._about(arm, self.providers[index])
-            answer = self._answer(self.models[index].drawing(self._seed, 3, self.calls, probe), ask, [one.item_id for one in ask.avoid])
+            answer = self._answer(self.models[index].drawing(self._seed, 3, self.calls, probe), ask)
             brought.append(sum(self._unknown(item) for item in answer))
         return Look(
             calls=self.calls,
@@ -259,10 +260,14 @@ class _Search:
     def _unknown(self, item: int) -> bool:
         return item >= len(self._id_of) or self._id_of[item] == 0
 
-    def _answer(self, model: Model, ask: Ask, avoid: list[int]) -> list[int]:
-        size = self.world.options.size
-        listed = np.array([self._item_of[number] for number in avoid if self._item_of[number] < size], np.int64)
-        return model.answer(ask.scope, listed, ITEMS)
+    def _answer(self, model: Model, ask: Ask) -> list[int]:
+        listed = self._real([one.item_id for one in ask.avoid])
+        return model.answer(ask.scope, listed, ITEMS, [self._real(answer) for answer in ask.continues])
+
+    def _real(self, numbers: Sequence[int]) -> NDArray[np.int64]:
+        """The world's items among these of the store."""
+        items = (self._item_of[number] for number in numbers)
+        return np.array([item for item in items if item < self.world.options.size], np.int64)
 
     def _take(self, items: list[int]) -> tuple[list[int], list[tuple[int, str]]]:
         """Put an answer's items into the store: the ids of known ones, and the new ones."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.messages import Scope
+from contract.messages import WHOLE, Scope
 
 
 class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,9 @@ class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
         facet_obedience: Probability that a drawn item is of the asked facet.
         facet_misses: Share of items that belong to no facet.
         letter_obedience: As `facet_obedience`, for first letters.
+        language_correlation: Of a model's order in another language with its own.
+        continuation: (compliance, wear): probability that an item which the conversation has named is left out, to the
+            power of its answers so far; share by which each of them makes the next one shorter.
     """
 
     size: int = 2000
@@ -35,6 +39,8 @@ class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
     facet_obedience: float = 0.9
     facet_misses: float = 0.1
     letter_obedience: float = 0.85
+    language_correlation: float = 0.8
+    continuation: tuple[float, float] = (0.97, 0.05)
     seed: int = 1
 
 
@@ -57,9 +63,11 @@ class Model:
         weights[order] = world.rank_weights
         self.world = world
         self.weights = weights
+        self._index = index
         self._all = np.arange(size)
         self._cumulative = np.cumsum(weights)
         self._rng = rng
+        self._spoken: dict[str, Model] = {}
 
     def drawing(self, *seed: int) -> Model:
         """The same model with draws of its own, repeatable by `seed`."""
@@ -67,14 +75,39 @@ class Model:
         other._rng = np.random.default_rng((self.world.options.seed, *seed))
         return other
 
-    def answer(self, scope: Scope, avoid: NDArray[np.int64], size: int) -> list[int]:
+    def speaking(self, language: str) -> Model:
+        """The model as it thinks in another language, with the same draws."""
+        other = self._spoken.get(language)
+        if other is None:
+            correlation = self.world.options.language_correlation
+            rng = np.random.default_rng((self.world.options.seed, 78, self._index, *language.encode()))
+            rank = np.empty(len(self._all))
+            rank[np.argsort(-self.weights)] = self._all + 1
+            mixed = correlation * np.log(rank) + (1 - correlation**2) ** 0.5 * rng.normal(size=len(rank))
+            other = self._spoken[language] = copy.copy(self)
+            other.weights = np.empty(len(self._all))
+            other.weights[np.argsort(mixed)] = self.world.rank_weights
+            other._cumulative = np.cumsum(other.weights)
+        other._rng = self._rng
+        return other
+
+    def answer(
+        self, scope: Scope, avoid: NDArray[np.int64], size: int, said: Sequence[NDArray[np.int64]] = ()
+    ) -> list[int]:
         """Item numbers of one answer, in order; noise has numbers from the world's size on."""
+        if scope.language:
+            return self.speaking(scope.language).answer(msgspec.structs.replace(scope, language=""), avoid, size, said)
         world, options, rng = self.world, self.world.options, self._rng
         left_out: set[int] = set()
         if len(avoid):
             short, long = options.compliance
             obeyed = long + (short - long) * np.exp(-len(avoid) / 300.0)
             left_out.update(avoid[rng.random(len(avoid)) < obeyed].tolist())
+        if said:
+            memory, wear = options.continuation
+            earlier = np.concatenate(said)
+            left_out.update(earlier[rng.random(len(earlier)) < memory ** len(said)].tolist())
+            size = max(1, round(size * (1 - wear) ** len(said)))
         noise = int(rng.binomial(size, options.noise))
         wanted = size - noise
         inside = world.inside(scope)
@@ -157,7 +190,7 @@ class World:
 
     def inside(self, scope: Scope) -> NDArray[np.int64] | None:
         """The items that belong to a scope; None: all."""
-        if scope == Scope():
+        if scope == WHOLE:
             return None
         if scope not in self._scopes:
             inside = np.ones(self.options.size, bool)

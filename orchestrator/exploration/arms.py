@@ -11,15 +11,17 @@ from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 
+import msgspec
+
 from contract.messages import Scope
-from orchestrator.exploration.lists import Listed
 
 _MEMORY = 0.55
 """Weight of a response relative to the one after it."""
 _PRIOR_RESPONSES = 0.6
 """What the siblings say weighs as much as so many responses of the arm's own."""
 _MOST_FAILURES = 3
-_OWN_PRIOR = 0.2
+_NAMED_PRIOR = 0.2
+"""Sightings added to those of an item, in one response more: once in one response is no certainty."""
 _REMEMBERED = 2000
 """So many of an arm's items are remembered for its avoid-list."""
 
@@ -32,6 +34,19 @@ class Way(StrEnum):
     FACET = "facet"
     LETTER = "letter"
     LANGUAGE = "language"
+    CONTINUED = "continued"
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """An item that may be listed.
+
+    Attributes:
+        item_id: Its number.
+        chance: Probability that the answer would name it if it were not listed, 0 to 1.
+    """
+
+    item_id: int
+    chance: float
 
 
 class Arm:
@@ -50,6 +65,8 @@ class Arm:
         named: Item ids that it has named, with how many of its responses did.
         new: Items that were new when it named them.
         distinct: Items that its responses named, each once a response.
+        short: Whether its last response had fewer items than responses have.
+        list_length: Items on its last avoid-list.
     """
 
     def __init__(self, way: Way, scope: Scope, parent: Arm | None = None) -> None:
@@ -63,7 +80,6 @@ class Arm:
         self.named: Counter[int] = Counter()
         self.new = 0
         self.distinct = 0
-        self.last = 0
         self.short = False
         self.list_length = 0
         self._listings: Counter[int] = Counter()
@@ -88,7 +104,6 @@ class Arm:
         self.calls += 1
         self.new += new
         self.distinct += distinct
-        self.last = new
         self._weight = self._weight * _MEMORY + 1.0
         self._sum = self._sum * _MEMORY + new
 
@@ -97,7 +112,7 @@ class Arm:
         """New items of a response, lately; 0 before the first."""
         return self._sum / self._weight if self._weight else 0.0
 
-    def draw(self, prior: float, rng: random.Random, trend: float = 1.0) -> float:
+    def draw(self, prior: float, rng: random.Random) -> float:
         """A draw of its next response's new items (Thompson sampling: Thompson 1933; Chapelle & Li 2011).
 
         Args:
@@ -105,12 +120,12 @@ class Arm:
             rng: Draws.
         """
         shape = self._sum + _PRIOR_RESPONSES * prior
-        return trend * rng.gammavariate(max(shape, 1e-3), 1.0 / (self._weight + _PRIOR_RESPONSES))
+        return rng.gammavariate(max(shape, 1e-3), 1.0 / (self._weight + _PRIOR_RESPONSES))
 
     def chances(self, most: int) -> list[Listed]:
         """The items that it named, with the chance that its next answer would name them again."""
         return [
-            Listed(item, min(1.0, (count + _OWN_PRIOR) / (self.calls - self._listings[item] + 1)))
+            Listed(item, min(1.0, (count + _NAMED_PRIOR) / (self.calls - self._listings[item] + 1)))
             for item, count in self.named.most_common(most)
         ]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from contract.messages import Mode, Scope
-from orchestrator.exploration.arms import Arm
-from orchestrator.exploration.lists import Listed
+from orchestrator.exploration.arms import Arm, Listed
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -46,5 +45,5 @@ class OpenAsk:
         self.ask = ask
         self.provider = provider
         self.listed = listed
-        self.ids: set[int] = set()
+        self.ids: dict[int, None] = {}
         self.new = 0

@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from contract.messages import WHOLE, Scope
-from orchestrator.exploration.arms import Arm, Way
+from orchestrator.exploration.arms import Arm, Listed, Way
 from orchestrator.exploration.asks import Ask, OpenAsk
+from orchestrator.exploration.conversations import Conversations
 from orchestrator.exploration.coverage import Coverage, coverage
 from orchestrator.exploration.incidence import Incidence
-from orchestrator.exploration.lists import Compliance, Listed, sized, within
-from orchestrator.exploration.partitions import Letters, facet_arms, letter_arms, usable_facets
+from orchestrator.exploration.languages import languages_for
+from orchestrator.exploration.lists import AvoidLists
+from orchestrator.exploration.partitions import Letters, facet_arms, language_arms, letter_arms, usable_facets
 from orchestrator.exploration.tuning import Traits, Tuning
+from orchestrator.exploration.yields import Yields
 from orchestrator.planner import MAX_AVOID
 
 if TYPE_CHECKING:
@@ -27,8 +30,6 @@ _ENOUGH_FOR_NOISE = 8
 """Fresh responses before anything is said about noise."""
 _PLAN_TRIES = 2
 """So many plans that came to nothing are asked for again."""
-_LATELY = 16
-"""So many of the last responses are looked at to see whether the topic is exhausted."""
 PILOT = 5
 """So many fresh responses soon: from then on the estimates are good."""
 _CROWDING_OF_ALL = 0.97
@@ -38,10 +39,20 @@ _SLOWLY = 0.15
 _PROMPT_TOKENS = 120
 """Of a prompt without its avoid-list, about."""
 _TOKENS_PER_ITEM = 5.0
-_BEGINNING = 2000
-"""So many of the items under a letter are thought of for its list."""
+_TEXTS = 500
+"""So many of the newest items tell the topic's language."""
+_LANGUAGES_TRIED = 2
+"""Once so many languages brought nothing, the others need not be asked before the topic counts as exhausted."""
 PLAN_PARTS = 40
 SPLIT_PARTS = 8
+_ALONE = {
+    "facets": (Way.PLAIN, Way.LISTED, Way.FACET),
+    "letters": (Way.PLAIN, Way.LISTED, Way.LETTER),
+    "languages": (Way.PLAIN, Way.LANGUAGE),
+    "listed": (Way.LISTED,),
+    "continued": (Way.CONTINUED,),
+}
+"""The ways of strategies that use one way alone, with what they fall back on."""
 
 
 class Explorer:
@@ -70,27 +81,28 @@ class Explorer:
         self.incidence = Incidence()
         self.known = 0
         self.tuning = tuning or Tuning()
+        self.yields = Yields(size, self.tuning)
         self.arms: list[Arm] = [Arm(Way.PLAIN, WHOLE), Arm(Way.LISTED, WHOLE)]
         self._traits = traits
         self._strategy = strategy
         self._rng = random.Random(seed)
         self._letters = Letters()
+        self._texts: deque[str] = deque(maxlen=_TEXTS)
+        self.lists = AvoidLists(self.incidence, self._letters)
+        self._conversations = Conversations(self.tuning.conversation)
         self._open: dict[int, OpenAsk] = {}
         self._since_audit = 0
         self._fresh_issued = 0
         self._planning: set[int] = set()
         self._planned = False
         self._lettered = False
+        self._spoken = False
         self._plans_failed = 0
         self._to_split: list[Arm] = []
-        self._first_yields: dict[Way, float] = {}
-        self._trends: dict[tuple[bool, bool], tuple[float, float]] = {}
-        self._split_gain = 2 * self.tuning.split_gain
         self._best_yield = float(size)
-        self._lately: deque[int] = deque(maxlen=_LATELY)
         self._answer_items = float(size)
-        self._typical = float(size)
-        self._compliance: dict[tuple[str, bool], Compliance] = {}
+        if strategy == "continued":
+            self.arms.append(Arm(Way.CONTINUED, WHOLE))
 
     # --- deciding ------------------------------------------------------------------------------------------
 
@@ -114,10 +126,7 @@ class Explorer:
             return plan
         if self._strategy == "plain" or self._audit_is_due():
             return Ask("audit", self.plain)
-        if self._strategy in ("auto", "letters") and not self._lettered and self._letters_due():
-            self._lettered = True
-            known = {arm.scope for arm in self.arms}  # some may come from an earlier run
-            self.arms += [arm for arm in letter_arms(self._letters.prefixes(), None) if arm.scope not in known]
+        self._add_arms()
         return self._about(max(self._candidates(), key=lambda one: self._score(one, traits)), provider)
 
     def _waits(self) -> bool:
@@ -131,41 +140,20 @@ class Explorer:
     def _about(self, arm: Arm, provider: str) -> Ask:
         if arm.way is Way.PLAIN:
             return Ask("audit", arm)
-        return Ask("explore", arm, avoid=self._list_for(arm, provider))
-
-    def _list_for(self, arm: Arm, provider: str) -> tuple[Listed, ...]:
-        """The avoid-list that is worth its price; what fresh responses alone found is left to be found again.
-
-        Otherwise nothing could tell the items that are hard to find from those that nobody was let find again.
-        """
+        if arm.way is Way.CONTINUED:
+            return Ask("explore", arm, continues=self._conversations.next())
         traits = self._traits[provider]
         if not traits.takes_list:
-            return ()
-        return sized(
-            self._likely(arm),
-            self._compliance_of(provider, arm).share,
+            return Ask("explore", arm)
+        avoid = self.lists.list_for(
+            arm,
+            provider,
             item_price=traits.input_price * _TOKENS_PER_ITEM,
             call_price=self._price(arm, traits, listed=0),
-            places=self._typical,
+            places=self.yields.typical,
             most=self.tuning.longest_list,
         )
-
-    def _likely(self, arm: Arm) -> Iterable[Listed]:
-        """The items that an answer would name, if none were listed."""
-        own = arm.chances(MAX_AVOID)
-        if arm.way is Way.LISTED:
-            fresh = dict(self.incidence.most_named(MAX_AVOID))
-            rest = [one for one in own if one.item_id not in fresh]
-            return [*(Listed(item, share) for item, share in fresh.items()), *rest]
-        if arm.way is not Way.LETTER or arm.scope.facet:
-            return own
-        named = {one.item_id for one in own}
-        others = [item for item in self._letters.beginning(arm.scope.prefix)[-_BEGINNING:] if item not in named]
-        shares = [(item, self.incidence.share_of(item)) for item in others if not self.incidence.held(item)]
-        return [*own, *within(shares, self._letters.share(arm.scope.prefix))]
-
-    def _compliance_of(self, provider: str, arm: Arm) -> Compliance:
-        return self._compliance.setdefault((provider, arm.scope == WHOLE), Compliance())
+        return Ask("explore", arm, avoid=avoid)
 
     def _audit_is_due(self) -> bool:
         if self.known == 0:
@@ -185,54 +173,61 @@ class Explorer:
         self._planned = True
         return Ask("plan", self.plain, parts=PLAN_PARTS)
 
+    def _add_arms(self) -> None:
+        """Further ways of asking, once those that cost less are worn."""
+        new: list[Arm] = []
+        if not self._lettered and self._letters_due():
+            self._lettered = True
+            new = letter_arms(self._letters.prefixes(), None)
+        elif not self._spoken and self._languages_due():
+            self._spoken = True
+            new = language_arms(languages_for(self.topic, self._texts))
+        known = {arm.scope for arm in self.arms}  # some may come from an earlier run
+        self.arms += [arm for arm in new if arm.scope not in known]
+
     def _letters_due(self) -> bool:
-        """Letters come where the sub-topics are nearly used up, or where there are none."""
-        facets = [arm for arm in self.arms if arm.way is Way.FACET]
-        if self._strategy == "auto" and self.incidence.missing_share() < self.tuning.letters_above:
-            return False
+        """Letters come where the sub-topics are nearly used up, where there are none, or where they do not help."""
         if self._strategy == "letters":
             return self.plain.calls >= 3
-        asked = sum(arm.calls > 0 for arm in facets)
-        if asked >= 4 and self._first_yields[Way.FACET] < self.tuning.facet_gain * self.incidence.next_yield():
-            return True  # the model does not keep to parts, or the plan is no use
+        if self._strategy != "auto" or self.incidence.missing_share() < self.tuning.letters_above:
+            return False
+        facets = [arm for arm in self.arms if arm.way is Way.FACET]
+        tried = sum(arm.calls > 0 for arm in facets) >= self.tuning.facets_tried
+        if tried and self.yields.first_of(Way.FACET) < self.tuning.facet_gain * self.incidence.next_yield():
+            return True
         if self._planning or not self._planned or any(arm.calls + arm.in_flight == 0 for arm in facets):
             return False
-        best = max((self._expected(arm) for arm in facets if not arm.split), default=0.0)
+        best = max((self.yields.expected(arm) for arm in facets if not arm.split), default=0.0)
         return best < self.tuning.letters_below * self.size
+
+    def _languages_due(self) -> bool:
+        """Languages come where letters are nearly used up: they bring little, but what no other way does."""
+        if self._strategy == "languages":
+            return self.plain.calls >= 3
+        if self._strategy != "auto" or self.incidence.missing_share() < self.tuning.letters_above:
+            return False
+        parts = [arm for arm in self.arms if arm.way in (Way.FACET, Way.LETTER)]
+        if not self._lettered or any(arm.calls + arm.in_flight == 0 for arm in parts if not arm.closed):
+            return False
+        best = max((self.yields.expected(arm) for arm in parts if not arm.split), default=0.0)
+        return best < self.tuning.languages_below * self.size
 
     def _candidates(self) -> list[Arm]:
         arms = [arm for arm in self.arms if not arm.closed]
-        if self._strategy == "facets":
-            arms = [arm for arm in arms if arm.way is not Way.LETTER]
-        if self._strategy == "listed":
-            arms = [arm for arm in arms if arm.way is Way.LISTED]
+        alone = _ALONE.get(self._strategy)
+        if alone is not None:
+            arms = [arm for arm in arms if arm.way in alone]
         return arms or [self.plain]
-
-    def _expected(self, arm: Arm) -> float:
-        """New items that its next response may bring; for one never asked, what its siblings' first ones brought."""
-        if arm.calls:
-            return arm.recent * self._trend(arm)
-        return self._first_yields.get(arm.way, self.tuning.optimism * self.size)
-
-    def _kind(self, arm: Arm) -> tuple[bool, bool]:
-        return (arm.scope == WHOLE, arm.short)
-
-    def _trend(self, arm: Arm) -> float:
-        if not arm.calls:
-            return 1.0
-        weight, total = self._trends.get(self._kind(arm), (0.0, 0.0))
-        prior = 0.95 if arm.scope == WHOLE else self.tuning.trend_short if arm.short else self.tuning.trend_full
-        return min(1.0, (total + self.tuning.trend_weight * prior) / (weight + self.tuning.trend_weight))
 
     def _score(self, arm: Arm, traits: Traits) -> float:
         """New items for its price: a draw, so that what is uncertain is tried."""
         crowd = _CROWDING_OF_ALL if arm.scope == WHOLE else self.tuning.crowding
-        return arm.draw(arm.recent if arm.calls else self._expected(arm), self._rng, self._trend(arm)) * crowd**arm.in_flight / self._price(arm, traits)
+        return self.yields.draw(arm, self._rng) * crowd**arm.in_flight / self._price(arm, traits)
 
     def _price(self, arm: Arm, traits: Traits, listed: int | None = None) -> float:
         """Of an order; its list is taken to be as long as the arm's last one."""
         prompt = _PROMPT_TOKENS + (arm.list_length if listed is None else listed) * _TOKENS_PER_ITEM
-        return traits.output_price * _TOKENS_PER_ITEM * self._typical + traits.input_price * prompt
+        return traits.output_price * _TOKENS_PER_ITEM * self.yields.typical + traits.input_price * prompt
 
     @property
     def dearest(self) -> Ask:
@@ -256,7 +251,7 @@ class Explorer:
             self._planning.add(order_id)
             return
         ask.arm.in_flight += 1
-        ask.arm.list_length = len(ask.avoid)
+        ask.arm.list_length = len(ask.avoid) + sum(map(len, ask.continues))
         if ask.mode == "audit":
             self._since_audit = 0
             self._fresh_issued += 1
@@ -268,11 +263,11 @@ class Explorer:
         order = self._open.get(order_id)
         self.known += len(new)
         for item, text in new:
-            self._letters.learn(item, text)
+            self._learn(item, text)
         if order is None or order.ask.mode == "plan":
             return
-        ids = {*sighted, *(item for item, _ in new)} - order.ids
-        order.ids |= ids
+        ids = {*sighted, *(item for item, _ in new)} - order.ids.keys()
+        order.ids.update(dict.fromkeys(ids))
         order.new += len(new)
         order.ask.arm.took(ids)
         if order.ask.mode != "audit":
@@ -296,35 +291,19 @@ class Explorer:
                 self.incidence.found_elsewhere(order.ids)
             arm.failed()
             return
-        if arm.calls == 0 and arm.parent is not None and not arm.parent.closed:
-            gain = order.new / max(1.0, arm.parent.recent)
-            self._split_gain += _SLOWLY * (gain - self._split_gain)
-        if arm.calls == 0:
-            before = self._first_yields.get(arm.way)
-            self._first_yields[arm.way] = order.new if before is None else 0.7 * before + 0.3 * order.new
-        if arm.calls and arm.recent > 0:
-            weight, total = self._trends.get(self._kind(arm), (0.0, 0.0))
-            share = min(arm.recent, 20.0) / 20.0
-            self._trends[self._kind(arm)] = (0.97 * weight + share, 0.97 * total + share * min(2.0, order.new / arm.recent))
         if order.listed:
-            listed = [one.item_id for one in order.listed]
-            expected = sum(one.chance for one in order.listed)
-            returned = len(order.ids.intersection(listed))
-            self._compliance_of(order.provider, arm).saw(expected, returned)
-            arm.listed(listed)
-        arm.answered(order.new, len(order.ids))
-        arm.short = len(order.ids) < self.tuning.short_below * self._typical
-        if order.ask.mode == "audit":
-            self._typical += (_SLOWLY if self.plain.calls > 1 else 1.0) * (len(order.ids) - self._typical)
-        share = _SLOWLY if self._lately else 1.0
-        self._answer_items += share * (len(order.ids) - self._answer_items)
-        self._lately.append(order.new)
+            self.lists.answered(arm, order.provider, order.listed, order.ids)
+        if arm.way is Way.CONTINUED:
+            self._conversations.answered(order.ask.continues, tuple(order.ids))
+        first = not self.yields.responses
+        self.yields.answered(arm, order.new, len(order.ids), fresh=order.ask.mode == "audit")
+        self._answer_items += (1.0 if first else _SLOWLY) * (len(order.ids) - self._answer_items)
         if order.ask.mode == "audit" and complete:
             self.incidence.add(item_ids=order.ids, model=order.provider)
         elif order.ask.mode == "audit":
             self.incidence.found_elsewhere(order.ids)
         self._grow(arm)
-        self._best_yield = max((self._expected(one) for one in self._candidates()), default=0.0)
+        self._best_yield = max((self.yields.expected(one) for one in self._candidates()), default=0.0)
 
     def planned(self, order_id: int, names: Sequence[str]) -> Sequence[str]:
         """A plan has come back; the parts that it named and that can be asked for."""
@@ -347,7 +326,7 @@ class Explorer:
         """
         fresh = past.mode == "audit" and not past.listed
         first_plan = past.mode == "plan" and past.scope == WHOLE
-        arm = self.plain if fresh or first_plan else self._arm_of(past.scope)
+        arm = self.plain if fresh or first_plan else self._arm_of(past.scope, continued=past.said > 0)
         self._planned |= past.mode == "plan" and past.complete
         order = self._open[past.id] = OpenAsk(Ask(past.mode, arm), past.provider)
         if past.mode == "plan":
@@ -358,23 +337,29 @@ class Explorer:
             arm.in_flight += 1
             self._fresh_issued += fresh
             order.new = past.new
-            order.ids = set(past.item_ids)
-            arm.took(order.ids)
+            order.ids = dict.fromkeys(past.item_ids)
+            arm.took(past.item_ids)
             if not fresh:
-                self.incidence.found_elsewhere(order.ids)
+                self.incidence.found_elsewhere(past.item_ids)
         self.ended(past.id, complete=past.complete)
 
     def remember(self, known: int, texts: Iterable[tuple[int, str]]) -> None:
         """So many items are in the store, these among them: called once, after the last `relive`."""
         self.known = known
         for item, text in texts:
-            self._letters.learn(item, text)
+            self._learn(item, text)
 
-    def _arm_of(self, scope: Scope) -> Arm:
+    def _learn(self, item_id: int, text: str) -> None:
+        self._letters.learn(item_id, text)
+        self._texts.append(text)
+
+    def _arm_of(self, scope: Scope, *, continued: bool) -> Arm:
         for arm in self.arms[1:]:
-            if arm.scope == scope:
+            if arm.scope == scope and (arm.way is Way.CONTINUED) == continued:
                 return arm
-        if scope.prefix:
+        if continued:
+            arm = Arm(Way.CONTINUED, scope)
+        elif scope.prefix:
             parent = next((one for one in self.arms if scope.facet and one.scope == Scope(facet=scope.facet)), None)
             arm = Arm(Way.LETTER, scope, parent)
         else:
@@ -385,11 +370,10 @@ class Explorer:
     def _grow(self, arm: Arm) -> None:
         """Split an arm that has much left and is worn, close one that is used up."""
         expected = arm.recent
-        if arm.way in (Way.PLAIN, Way.LISTED) or arm.calls < 2:
+        if arm.scope == WHOLE or arm.calls < 2:
             return
         large = len(arm.named) > self.tuning.split_items * self.size
-        worth = self._split_gain >= self.tuning.split_gain
-        if large and worth and not arm.split and expected < self.tuning.split_below * self.size:
+        if large and self.yields.splitting_pays and not arm.split and expected < self.tuning.split_below * self.size:
             arm.split = True
             if arm.way is Way.LETTER and len(arm.scope.prefix) == 1 and not arm.scope.facet:
                 self.arms += letter_arms(self._letters.longer(arm.scope.prefix), arm)
@@ -411,11 +395,8 @@ class Explorer:
 
     @property
     def next_yield(self) -> float:
-        """Expected new items of the next response: the mean of the last ones.
-
-        The best arm's own figure is too high by a factor, for of many arms one always looks good by chance (measured).
-        """
-        return sum(self._lately) / len(self._lately) if self._lately else float(self.size)
+        """Expected new items of the next response."""
+        return self.yields.lately
 
     @property
     def noise(self) -> float:
@@ -428,6 +409,14 @@ class Explorer:
         """Whether no arm is worth another response: each one has been asked, and brings next to nothing but noise."""
         if self._planning or self._to_split or not self.settled:
             return False
-        if any(not arm.calls and not arm.closed for arm in self.arms if arm.way is not Way.LISTED):
+        if any(self._untried(arm) for arm in self.arms):
             return False
         return self.next_yield - self.noise < self.tuning.exhausted_below * self._answer_items
+
+    def _untried(self, arm: Arm) -> bool:
+        """Whether an arm must be asked before the topic counts as exhausted."""
+        if arm.calls or arm.closed or arm.way in (Way.LISTED, Way.CONTINUED):
+            return False
+        tried = sum(other.calls > 0 for other in self.arms if other.way is Way.LANGUAGE)
+        worthless = self.yields.first_of(Way.LANGUAGE) < self.tuning.exhausted_below * self._answer_items
+        return arm.way is not Way.LANGUAGE or tried < _LANGUAGES_TRIED or not worthless

@@ -8,24 +8,79 @@ complies: none at all for a model that ignores lists.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
-import msgspec
+from contract.messages import WHOLE
+from orchestrator.exploration.arms import Arm, Listed, Way
+from orchestrator.exploration.incidence import Incidence
+from orchestrator.exploration.partitions import Letters
+from orchestrator.planner import MAX_AVOID
 
+_BEGINNING = 2000
+"""So many of the items under a letter are thought of for its list."""
 _FORGOTTEN = 0.98
 """What an observation weighs after one more."""
 
 
-class Listed(msgspec.Struct, frozen=True):
-    """An item that may be listed.
+class AvoidLists:
+    """Says what stands on each order's avoid-list, and learns how each provider keeps to them.
 
-    Attributes:
-        item_id: Its number.
-        chance: Probability that the answer would name it if it were not listed, 0 to 1.
+    What fresh responses alone found is left to be found again. Otherwise nothing could tell the items that are hard to
+    find from those that nobody was let find again.
+
+    Args:
+        incidence: The fresh responses.
+        letters: The items by their first letters.
     """
 
-    item_id: int
-    chance: float
+    def __init__(self, incidence: Incidence, letters: Letters) -> None:
+        self._incidence = incidence
+        self._letters = letters
+        self._compliance: dict[tuple[str, bool], Compliance] = {}
+
+    def list_for(
+        self, arm: Arm, provider: str, *, item_price: float, call_price: float, places: float, most: int
+    ) -> tuple[Listed, ...]:
+        """The list that is worth its price; see `sized`."""
+        return sized(
+            self._likely(arm),
+            self._of(provider, arm).share,
+            item_price=item_price,
+            call_price=call_price,
+            places=places,
+            most=most,
+        )
+
+    def answered(self, arm: Arm, provider: str, listed: Sequence[Listed], named: Container[int]) -> None:
+        """An answer of this provider has come, which had a list."""
+        ids = [one.item_id for one in listed]
+        self._of(provider, arm).saw(sum(one.chance for one in listed), sum(item in named for item in ids))
+        arm.listed(ids)
+
+    def compliance(self, provider: str) -> dict[str, float]:
+        """The share of listed items that a provider leaves out, `whole` and `part`, as far as lists were given."""
+        return {
+            "whole" if whole else "part": one.share
+            for (name, whole), one in self._compliance.items()
+            if name == provider
+        }
+
+    def _of(self, provider: str, arm: Arm) -> Compliance:
+        return self._compliance.setdefault((provider, arm.scope == WHOLE), Compliance())
+
+    def _likely(self, arm: Arm) -> list[Listed]:
+        """The items that an answer would name, if none were listed."""
+        own = arm.chances(MAX_AVOID)
+        if arm.way is Way.LISTED:
+            often = dict(self._incidence.most_named(MAX_AVOID))
+            rest = [one for one in own if one.item_id not in often]
+            return [*(Listed(item, share) for item, share in often.items()), *rest]
+        if arm.way is not Way.LETTER or arm.scope.facet:
+            return own
+        named = {one.item_id for one in own}
+        others = [item for item in self._letters.beginning(arm.scope.prefix)[-_BEGINNING:] if item not in named]
+        shares = [(item, self._incidence.share_of(item)) for item in others if not self._incidence.held(item)]
+        return [*own, *within(shares, self._letters.share(arm.scope.prefix))]
 
 
 class Compliance:

@@ -110,3 +110,8 @@ def letter_arms(prefixes: Sequence[str], parent: Arm | None) -> list[Arm]:
     """An arm for each beginning; below a facet they stay within it."""
     facet = parent.scope.facet if parent is not None else ""
     return [Arm(Way.LETTER, Scope(facet=facet, prefix=prefix), parent) for prefix in prefixes]
+
+
+def language_arms(languages: Sequence[str]) -> list[Arm]:
+    """An arm for each language."""
+    return [Arm(Way.LANGUAGE, Scope(language=language)) for language in languages]

@@ -35,9 +35,19 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
         late_below: It is near where the best arm brings less than this share of an answer.
         longest_list: Most items of an avoid-list.
         optimism: Share of new items that a way which was never tried is expected to bring.
+        trend_whole: What the next response brings of what the last ones did, where all of the topic is asked about;
+            this and the next two hold until enough was seen.
+        trend_full: The same for a part.
+        trend_short: The same for a part whose last answer fell short.
+        trend_weight: They weigh like so many observations.
+        short_below: An answer falls short with less than this share of the usual items.
         crowding: What an order on its way leaves of the next one's yield in the same scope.
         letters_above: Letters are not tried where less than this share of a fresh response is unknown.
         letters_below: Letters come once the best facet brings less than this share of an answer.
+        facet_gain: They come at once where facets bring less than so many times what a fresh response would.
+        facets_tried: … of so many of them.
+        languages_below: Languages come once the best letter brings less than this share of an answer.
+        conversation: Turns of a conversation that is continued.
         split_below: A worn arm is split where it brings less than this share of an answer …
         split_items: … and has named more than so many answers' worth of items.
         close_below: An arm is closed where it brings fewer new items a response.
@@ -53,6 +63,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     late_below: float = 0.1
     longest_list: int = 200
     optimism: float = 0.7
+    trend_whole: float = 0.95
     trend_full: float = 0.9
     trend_short: float = 0.3
     trend_weight: float = 3.0
@@ -61,6 +72,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     letters_above: float = 0.01
     letters_below: float = 0.2
     facet_gain: float = 1.1
+    facets_tried: int = 4
+    languages_below: float = 0.1
+    conversation: int = 4
     split_below: float = 0.4
     split_items: float = 5.0
     split_gain: float = 0.8

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from contract.messages import Mode, Order, ProviderSetup, Scope
 from orchestrator.planner import (
     MAX_SAID,
-    Known,
     avoid_list,
     build_order,
     conversation,
@@ -21,23 +20,22 @@ from producer.prompt import STYLES, build_prompt
 _SPEC = ProviderSpec("test", 1.0, 2048, None, ProviderSetup("test:x", "simulated", "x"))
 
 
-def test_the_most_repeated_and_the_newest_take_turns() -> None:
-    """The list starts with what this order brought, then alternates, and names nothing twice."""
-    known = Known(["r1", "r2", "both"], ["n1", "both", "n2"])
-    assert avoid_list(known, 1000, first=["own"]) == ("own", "r1", "n1", "r2", "both", "n2")
+def test_the_list_keeps_its_order_and_names_nothing_twice() -> None:
+    """What stands first is what matters most; an item that comes again takes no second line."""
+    assert avoid_list(["own", "often", "own", "rare"], 1000) == ("own", "often", "rare")
 
 
-@given(st.lists(st.text(min_size=1, max_size=30)), st.lists(st.text(min_size=1, max_size=30)), st.integers(0, 200))
-def test_the_list_keeps_its_budget(repeated: list[str], newest: list[str], budget: int) -> None:
+@given(st.lists(st.text(min_size=1, max_size=30)), st.integers(0, 200))
+def test_the_list_keeps_its_budget(known: list[str], budget: int) -> None:
     """However many items are known, the list never costs more than its share of the context."""
-    chosen = avoid_list(Known(repeated, newest), budget)
+    chosen = avoid_list(known, budget)
     assert sum(len(text) // 4 + 2 for text in chosen) <= budget
     assert len(set(chosen)) == len(chosen)
 
 
 def test_no_budget_no_list() -> None:
     """A share of 0 switches the list off."""
-    assert avoid_list(Known(["a"], ["b"]), 0) == ()
+    assert avoid_list(["a", "b"], 0) == ()
 
 
 def test_the_answer_fits_the_context() -> None:

@@ -64,14 +64,28 @@ def test_a_draw_is_never_negative(prior: float, yields: list[int], seed: int) ->
     assert asked.draw(prior, random.Random(seed)) >= 0
 
 
-def test_an_avoid_list_has_what_was_named_most_often_first() -> None:
-    """A short list holds the items that would come again soonest."""
+def test_what_was_named_more_often_is_likelier_to_come_again() -> None:
+    """The chances follow the counts; where only some are wanted, these are the likeliest."""
     asked = arm()
     for ids in ({1, 2, 3}, {2, 3}, {3}):
         asked.took(ids)
-    assert list(asked.avoid_ids(2)) == [3, 2]
-    assert set(asked.avoid_ids(10)) == {1, 2, 3}
-    assert list(asked.avoid_ids(0)) == []
+        asked.answered(new=1, distinct=len(ids))
+    chances = {one.item_id: one.chance for one in asked.chances(10)}
+    assert 0 < chances[1] < chances[2] < chances[3] <= 1
+    assert [one.item_id for one in asked.chances(2)] == [3, 2]
+    assert asked.chances(0) == []
+
+
+def test_an_item_that_was_listed_had_no_chance_to_come_again() -> None:
+    """Answers that were asked to leave an item out do not make it less likely."""
+    listed, left = arm(), arm()
+    for one in (listed, left):
+        one.took({7})
+        one.answered(new=1, distinct=1)
+    listed.listed([7])
+    for one in (listed, left):
+        one.answered(new=0, distinct=0)
+    assert listed.chances(1)[0].chance > left.chances(1)[0].chance
 
 
 def test_what_is_remembered_for_avoid_lists_is_bounded() -> None:

@@ -12,6 +12,7 @@ from benchmarks.exhaustion.world import WorldOptions
 from contract.messages import Scope
 from orchestrator.exploration import Ask, Explorer, Traits
 from orchestrator.exploration.arms import Way
+from orchestrator.exploration.explorer import PILOT
 from orchestrator.settings import STRATEGIES
 from orchestrator.store.past_orders import PastOrder
 
@@ -24,6 +25,13 @@ def explorer(strategy: str = "auto", traits: dict[str, Traits] | None = None) ->
     return Explorer("chemical elements", SIZE, traits or {"a": Traits()}, strategy=strategy, seed=1)
 
 
+def mode(subject: Explorer, orders_left: int | None = None) -> str:
+    """The mode of what it asks next."""
+    ask = subject.ask("a", orders_left)
+    assert ask is not None
+    return ask.mode
+
+
 class Feed:
     """Issues and answers an explorer's orders; items that an answer brings are new unless it is told otherwise."""
 
@@ -34,6 +42,7 @@ class Feed:
 
     def send(self, provider: str = "a") -> tuple[int, Ask]:
         ask = self.subject.ask(provider)
+        assert ask is not None, "nothing is on its way, so there is something to ask"
         self.orders += 1
         self.subject.issued(self.orders, ask, provider)
         return self.orders, ask
@@ -68,7 +77,39 @@ class Feed:
 def test_the_first_orders_ask_afresh() -> None:
     """With nothing known there is nothing to avoid: whatever goes out first serves the estimates."""
     feed = Feed(explorer())
-    assert {feed.send()[1].mode for _ in range(8)} == {"audit"}
+    assert {feed.send()[1].mode for _ in range(PILOT)} == {"audit"}
+
+
+def test_the_first_answers_are_seen_before_more_is_asked() -> None:
+    """A small topic is listed with a few calls: however many may be in flight, no more go out unseen."""
+    feed = Feed(explorer())
+    sent = [feed.send() for _ in range(PILOT)]
+    assert feed.subject.ask("a") is None
+    feed.answer(*sent[0], SIZE)
+    assert feed.subject.ask("a") is not None  # one place is free again
+    feed.answer(*sent[1], SIZE)
+    for _ in range(20):
+        assert feed.subject.ask("a") is not None
+
+
+def test_orders_that_fail_do_not_hold_up_others() -> None:
+    """Where the first answers never come, others are asked for in their place."""
+    feed = Feed(explorer())
+    for _ in range(50):
+        order, ask = feed.send()
+        feed.answer(order, ask, 0, complete=False)
+
+
+def test_while_a_plan_is_made_little_else_is_asked() -> None:
+    """The parts of the topic bring more than what would be asked without them."""
+    feed = Feed(explorer())
+    plan = feed.until_plan()
+    others = [feed.send() for _ in range(PILOT - 1)]
+    assert feed.subject.ask("a") is None
+    feed.subject.planned(plan, ["gases", "metals", "salts"])
+    feed.subject.ended(plan, complete=True)
+    assert feed.subject.ask("a") is not None
+    assert len(others) == PILOT - 1
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -80,7 +121,7 @@ def test_an_audit_has_neither_list_nor_scope(strategy: str) -> None:
         order, ask = feed.send()
         if ask.mode == "audit":
             audits += 1
-            assert (ask.scope, ask.avoid, ask.whole) == (Scope(), (), False)
+            assert (ask.scope, ask.avoid, ask.continues) == (Scope(), (), ())
         feed.answer(order, ask, 15)
     assert audits >= 3
     assert feed.subject.incidence.responses == audits
@@ -99,7 +140,7 @@ def test_a_large_topic_is_planned_once() -> None:
     """Where fresh responses bring mostly unknown items, sub-topics are asked for, and not again while that is open."""
     feed = Feed(explorer())
     order = feed.until_plan()
-    modes = [feed.send()[1].mode for _ in range(10)]
+    modes = [feed.send()[1].mode for _ in range(PILOT - 1)]
     assert "plan" not in modes
     feed.subject.planned(order, ["gases", "metals", "salts"])
     feed.subject.ended(order, complete=True)
@@ -128,8 +169,8 @@ def test_too_few_orders_left_are_not_worth_a_plan() -> None:
         feed.answer(order, ask, SIZE)
         if feed.subject.plain.calls >= 2:
             break
-    assert feed.subject.ask("a", orders_left=5).mode != "plan"
-    assert feed.subject.ask("a", orders_left=500).mode == "plan"
+    assert mode(feed.subject, orders_left=5) != "plan"
+    assert mode(feed.subject, orders_left=500) == "plan"
 
 
 def test_every_sub_topic_is_asked() -> None:
@@ -180,7 +221,7 @@ def test_a_scope_s_avoid_list_is_what_it_named_itself() -> None:
     for _ in range(40):
         order, ask = feed.send()
         if ask.arm.way is Way.FACET and ask.mode == "explore":
-            assert set(ask.avoid) == named.get(ask.scope, set())
+            assert {one.item_id for one in ask.avoid} == named.get(ask.scope, set())
         before = feed.items
         feed.answer(order, ask, 4)
         named.setdefault(ask.scope, set()).update(range(before + 1, feed.items + 1))
@@ -193,7 +234,6 @@ def test_a_provider_that_takes_no_lists_gets_none() -> None:
     for _ in range(60):
         order, ask = feed.send("b")
         assert not ask.avoid
-        assert not ask.whole
         feed.answer(order, ask, 12)
 
 
@@ -213,7 +253,7 @@ def test_an_empty_or_useless_plan_leaves_the_search_going() -> None:
     """A model that does not understand what a plan is costs one call, nothing else."""
     subject = Feed(explorer()).with_facets(["chemical elements", "", "x" * 900])
     assert [arm.way for arm in subject.arms] == [Way.PLAIN, Way.LISTED]
-    assert subject.ask("a").mode != "plan"
+    assert mode(subject) != "plan"
 
 
 def test_what_came_from_an_audit_alone_is_not_listed() -> None:
@@ -222,12 +262,12 @@ def test_what_came_from_an_audit_alone_is_not_listed() -> None:
     subject.issued(1, Ask("audit", subject.plain), "a")
     subject.took(1, [], [(1, "Carbon"), (2, "Gold")])
     subject.ended(1, complete=True)
-    assert not subject.may_list(1)
-    subject.issued(2, Ask("explore", subject.arms[1], whole=True), "a")
+    assert subject.incidence.held(1)
+    subject.issued(2, Ask("explore", subject.arms[1]), "a")
     subject.took(2, [1], [(3, "Iron")])
-    assert subject.may_list(1)
-    assert subject.may_list(3)
-    assert not subject.may_list(2)
+    assert not subject.incidence.held(1)
+    assert not subject.incidence.held(3)
+    assert subject.incidence.held(2)
 
 
 def test_an_audit_that_broke_off_is_no_sample() -> None:
@@ -285,9 +325,8 @@ def test_an_earlier_run_is_relived() -> None:
         sighted = tuple(range(1, min(known, 5) + 1))
         feed.answer(order, ask, 6, sighted)
         ids = [*sighted, *range(before + 1, feed.items + 1)]
-        listed = bool(ask.avoid) or ask.whole
-        again.relive(PastOrder(order, "a", ask.mode, ask.scope, int(listed), known, True, 6, tuple(ids)))
-    again.remember(feed.items, [f"Item {number}" for number in range(1, feed.items + 1)])
+        again.relive(PastOrder(order, "a", ask.mode, ask.scope, len(ask.avoid), known, True, 6, tuple(ids)))
+    again.remember(feed.items, [(number, f"Item {number}") for number in range(1, feed.items + 1)])
     assert again.known == feed.subject.known
     assert again.coverage() == feed.subject.coverage()
     assert again.exhausted == feed.subject.exhausted
@@ -331,6 +370,8 @@ def played(subject: Explorer, story: list[Event]) -> Iterator[Ask]:
         if event.kind == "send":
             provider = "ab"[event.choice]
             ask = subject.ask(provider)
+            if ask is None:
+                continue
             orders.append(len(orders) + 1)
             subject.issued(orders[-1], ask, provider)
             yield ask
@@ -356,9 +397,9 @@ def test_any_order_of_events_is_borne(strategy: str, story: list[Event]) -> None
     subject = explorer(strategy, TWO)
     for ask in played(subject, story):
         assert all(arm.in_flight >= 0 for arm in subject.arms)
-        assert all(subject.may_list(item) for item in ask.avoid)
+        assert not any(subject.incidence.held(one.item_id) for one in ask.avoid)
         if ask.mode == "audit":
-            assert (ask.scope, ask.avoid, ask.whole) == (Scope(), (), False)
+            assert (ask.scope, ask.avoid, ask.continues) == (Scope(), (), ())
         shown = subject.coverage()
         if shown is not None:
             assert 0 <= shown.low <= shown.estimate <= shown.high <= 1

@@ -20,8 +20,8 @@ from orchestrator.exploration.partitions import (
 def learned(*names: str) -> Letters:
     """The letters of these names."""
     letters = Letters()
-    for name in names:
-        letters.learn(name)
+    for number, name in enumerate(names, start=1):
+        letters.learn(number, name)
     return letters
 
 

@@ -1,0 +1,116 @@
+"""What an arm's next response may bring, from what it has brought, and from what others like it did."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from typing import NamedTuple
+
+from contract.messages import WHOLE
+from orchestrator.exploration.arms import Arm, Way
+from orchestrator.exploration.tuning import Tuning
+
+_LATELY = 16
+"""So many of the last responses say what the next one brings."""
+_SLOWLY = 0.15
+"""Weight of a new observation in a running mean."""
+_FIRST = 0.3
+"""The same for the first responses of a way's arms, of which there are fewer."""
+_FORGOTTEN = 0.97
+"""What an observed fall of a yield weighs after one more."""
+_COUNTS_WHOLE = 20.0
+"""A fall from so many new items counts as one observation; from fewer, as less: it is chance."""
+_STEEPEST_RISE = 2.0
+
+
+class _Kind(NamedTuple):
+    """Arms whose yields fall alike."""
+
+    whole: bool
+    short: bool
+
+
+class Yields:
+    """Feed it every response that was not a plan's.
+
+    Args:
+        size: Items that an order asks for.
+        tuning: The explorer's.
+
+    Attributes:
+        responses: How many there were.
+        typical: Distinct items of an answer about all of the topic.
+    """
+
+    def __init__(self, size: int, tuning: Tuning) -> None:
+        self.responses = 0
+        self.typical = float(size)
+        self._size = size
+        self._tuning = tuning
+        self._first: dict[Way, float] = {}
+        self._falls: dict[_Kind, tuple[float, float]] = {}
+        self._lately: deque[int] = deque(maxlen=_LATELY)
+        self._split_gain = 2 * tuning.split_gain
+
+    def expected(self, arm: Arm) -> float:
+        """New items that its next response may bring; for one never asked, what its siblings' first ones brought."""
+        if arm.calls:
+            return arm.recent * self._trend(arm)
+        return self.first_of(arm.way)
+
+    def first_of(self, way: Way) -> float:
+        """What the first response of an arm brings."""
+        return self._first.get(way, self._tuning.optimism * self._size)
+
+    def draw(self, arm: Arm, rng: random.Random) -> float:
+        """A draw of it, so that what is uncertain is tried."""
+        return arm.draw(arm.recent if arm.calls else self.first_of(arm.way), rng) * self._trend(arm)
+
+    def answered(self, arm: Arm, new: int, distinct: int, *, fresh: bool) -> None:
+        """Note a response of an arm, and tell the arm."""
+        if arm.calls == 0:
+            before = self._first.get(arm.way)
+            self._first[arm.way] = new if before is None else before + _FIRST * (new - before)
+            if arm.parent is not None and not arm.parent.closed:
+                gain = new / max(1.0, arm.parent.recent)
+                self._split_gain += _SLOWLY * (gain - self._split_gain)
+        elif arm.recent > 0:
+            weight, total = self._falls.get(self._kind(arm), (0.0, 0.0))
+            seen = min(1.0, arm.recent / _COUNTS_WHOLE)
+            fall = min(_STEEPEST_RISE, new / arm.recent)
+            self._falls[self._kind(arm)] = (_FORGOTTEN * weight + seen, _FORGOTTEN * total + seen * fall)
+        if fresh:
+            self.typical += (_SLOWLY if self._lately else 1.0) * (distinct - self.typical)
+        arm.answered(new, distinct)
+        arm.short = distinct < self._tuning.short_below * self.typical
+        self._lately.append(new)
+        self.responses += 1
+
+    @property
+    def lately(self) -> float:
+        """New items of a response, the mean of the last ones.
+
+        The best arm's own figure is too high by a factor, for of many arms one always looks good by chance (measured).
+        """
+        return sum(self._lately) / len(self._lately) if self._lately else float(self._size)
+
+    @property
+    def splitting_pays(self) -> bool:
+        """Whether parts of a part bring enough more than the part did last."""
+        return self._split_gain >= self._tuning.split_gain
+
+    def _trend(self, arm: Arm) -> float:
+        """What the next response brings of what the last ones did: learnt, arm by arm.
+
+        An answer that fell short of what was asked for says that not much is left.
+        """
+        if not arm.calls:
+            return 1.0
+        tuning, kind = self._tuning, self._kind(arm)
+        prior = tuning.trend_whole if kind.whole else tuning.trend_short if kind.short else tuning.trend_full
+        weight, total = self._falls.get(kind, (0.0, 0.0))
+        return min(1.0, (total + tuning.trend_weight * prior) / (weight + tuning.trend_weight))
+
+    @staticmethod
+    def _kind(arm: Arm) -> _Kind:
+        return _Kind(arm.scope == WHOLE, arm.short)
