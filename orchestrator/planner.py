@@ -54,8 +54,10 @@ def avoid_list(candidates: Iterable[str], budget_tokens: int) -> tuple[str, ...]
 def conversation(answers: Sequence[Sequence[str]], budget_tokens: int) -> tuple[tuple[str, ...], ...]:
     """The conversation that an order continues (`Order.said`), as far as it fits the budget.
 
-    The newest answers are kept, each whole: the oldest are what the others followed, and the least missed. Where not
-    even the newest fits, its last items are kept: a conversation without any would begin anew.
+    The newest answers are kept, each whole. Where not even the newest fits, its last items are kept. This is the last
+    resort: what is dropped is what a model thinks of first, and it comes again. Better to begin a new conversation
+    before one grows so long (measured on simulated models, 24 answers of 60: tokens an item 13.7 where a new one begins
+    after three answers are shown, 15.9 where the newest three are shown for ever; as many different items).
 
     Args:
         answers: The items of each answer so far, oldest first.
