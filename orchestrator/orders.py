@@ -115,7 +115,9 @@ class OrderDesk:
         available = self._router.available()
         affordable = [state for state in available if self._affords(state, self._waiting[0][2] if retry else None)]
         self.money_ran_out |= bool(available) and not affordable
-        state = self._router.choose(affordable)
+        names = [one.spec.name for one in affordable]
+        preferred = self._explorer.worth.shares(names) if self._router.even else None
+        state = self._router.choose(affordable, preferred)
         if state is None:
             if retry and available:
                 self.close(heapq.heappop(self._waiting)[2], "failed", ErrorKind.CANCELLED)

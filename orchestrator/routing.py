@@ -147,15 +147,30 @@ class Router:
         now = self._clock()
         return [state for state in self.states.values() if state.available(now)]
 
-    def choose(self, available: Sequence[ProviderState]) -> ProviderState | None:
-        """One of these for the next order; None if there is none. Smooth weighted round robin (as in nginx)."""
+    def choose(
+        self, available: Sequence[ProviderState], preferred: Mapping[str, float] | None = None
+    ) -> ProviderState | None:
+        """One of these for the next order; None if there is none. Smooth weighted round robin (as in nginx).
+
+        Args:
+            available: Providers that may get it.
+            preferred: Factors of their weights, by name; None: all alike.
+        """
         if not available:
             return None
-        for state in available:
-            state.credit += state.share
+        shares = {
+            state: state.share * (1.0 if preferred is None else preferred[state.spec.name]) for state in available
+        }
+        for state, share in shares.items():
+            state.credit += share
         best = max(available, key=lambda state: state.credit)
-        best.credit -= sum(state.share for state in available)
+        best.credit -= sum(shares.values())
         return best
+
+    @property
+    def even(self) -> bool:
+        """Whether the user leaves it to us who is asked how often: all weights are alike."""
+        return len({state.weight for state in self.states.values()}) == 1
 
     def next_change_s(self) -> float | None:
         """Seconds until a paused provider is available again, or None where none is paused."""

@@ -175,7 +175,13 @@ class _Search:
         self.world = World(options)
         self.models = [model.drawing(seed, 1, index) for index, model in enumerate(self.world.models)]
         self.providers = [f"model {index}" for index in range(options.models)]
-        self.traits = {provider: Traits(input_price=INPUT_PRICE) for provider in self.providers}
+        last = len(options.prices) - 1
+        self.prices = [options.prices[min(index, last)] for index in range(options.models)]
+        self.traits = {
+            name: Traits(input_price=INPUT_PRICE * price, output_price=price)
+            for name, price in zip(self.providers, self.prices, strict=True)
+        }
+        self._credits = dict.fromkeys(self.providers, 0.0)
         self.explorer = explorer("topic", ITEMS, self.traits, strategy=strategy, seed=seed, tuning=tuning)
         self.pending: list[tuple[float, int, Ask, list[int], list[str], float]] = []
         self.calls = 0
@@ -196,12 +202,15 @@ class _Search:
 
     def send(self) -> bool:
         """Send an order, if the explorer has one to give now."""
-        index = (self._sent + 1) % len(self.models)
-        provider = self.providers[index]
+        shares = self.explorer.worth.shares(self.providers)
+        credit_of = {name: credit + shares[name] for name, credit in self._credits.items()}
+        provider = max(credit_of, key=credit_of.__getitem__)
         ask = self.explorer.ask(provider)
         if ask is None:
             return False
+        self._credits = {**credit_of, provider: credit_of[provider] - 1}
         self._sent += 1
+        index = self.providers.index(provider)
         self.explorer.issued(self._sent, ask, provider)
         items: list[int] = []
         parts: list[str] = []
@@ -213,6 +222,7 @@ class _Search:
             shown = len(ask.avoid) + sum(map(len, ask.continues))
             prompt = PROMPT_TOKENS * (1 + len(ask.continues)) + TOKENS_PER_ITEM * shown
             cost = prompt * INPUT_PRICE + len(items) * TOKENS_PER_ITEM
+        cost *= self.prices[index]
         done = self._now + self._rng.lognormvariate(0.0, JITTER)
         heapq.heappush(self.pending, (done, self._sent, ask, items, parts, cost))
         return True

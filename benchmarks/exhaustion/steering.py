@@ -19,6 +19,8 @@ import msgspec
 from benchmarks.exhaustion.simulation import ITEMS, Outcome, naive_calls, naive_cost, simulate
 from benchmarks.exhaustion.world import WorldOptions
 from benchmarks.report import Figure, Table
+from contract.messages import WHOLE
+from orchestrator.exploration.arms import Arm, Way
 from orchestrator.exploration.explorer import Explorer
 from orchestrator.exploration.tuning import Tuning
 
@@ -120,6 +122,21 @@ class UnauditedExplorer(Explorer):
         return self.known == 0 or self.plain.calls + self.plain.in_flight < 2
 
 
+class ImpatientExplorer(Explorer):
+    """Fills every place from the beginning."""
+
+    def _waits(self) -> bool:
+        return False
+
+
+class TalkingExplorer(Explorer):
+    """Continues conversations, too."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.arms.append(Arm(Way.CONTINUED, WHOLE))
+
+
 class Variant(NamedTuple):
     """A way to search: a strategy, or the explorer without one of its parts."""
 
@@ -135,9 +152,18 @@ VARIANTS = (
     Variant("listed alone", "listed"),
     Variant("facets alone", "facets"),
     Variant("letters alone", "letters"),
+    Variant("languages alone", "languages"),
+    Variant("continued alone", "continued"),
     Variant("auto without audits", explorer=UnauditedExplorer),
     Variant("auto without splitting", tuning=Tuning(split_items=math.inf)),
-    Variant("auto without scoped lists", tuning=Tuning(longest_list=0)),
+    Variant("auto without lists", tuning=Tuning(longest_list=0)),
+    Variant("auto without letters", tuning=Tuning(letters_above=1.0)),
+    Variant("auto without languages", tuning=Tuning(languages_below=0.0)),
+    Variant("auto with conversations", explorer=TalkingExplorer),
+    Variant("auto without waiting", explorer=ImpatientExplorer),
+    Variant(
+        "auto, yields do not fall", tuning=Tuning(trend_whole=1.0, trend_full=1.0, trend_short=1.0, trend_weight=1e9)
+    ),
     Variant("auto, greedy", explorer=GreedyExplorer),
     Variant("auto, Good-UCB", explorer=GoodUcbExplorer),
 )

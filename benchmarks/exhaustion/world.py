@@ -19,6 +19,7 @@ class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
         size: Items.
         law: `zipf` or `lognormal`.
         models: How many models there are; their orders correlate with 0.8.
+        prices: Of each model's tokens, relative; the last one holds for all that follow.
         compliance: (short, long): probability that an avoided item is left out, falling with the list's length.
         noise: Share of never-repeating names in every answer.
         facets: Facets of the top level; each has five below it.
@@ -33,6 +34,7 @@ class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 2000
     law: str = "zipf"
     models: int = 1
+    prices: tuple[float, ...] = (1.0,)
     compliance: tuple[float, float] = (0.97, 0.6)
     noise: float = 0.0
     facets: int = 0

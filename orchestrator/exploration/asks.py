@@ -39,11 +39,13 @@ class OpenAsk:
         ask: What it asks.
         provider: Whom it went to.
         listed: What of its list fitted into the prompt.
+        expected: New items that its arm was expected to bring.
     """
 
-    def __init__(self, ask: Ask, provider: str, listed: tuple[Listed, ...] = ()) -> None:
+    def __init__(self, ask: Ask, provider: str, listed: tuple[Listed, ...] = (), expected: float = 0.0) -> None:
         self.ask = ask
         self.provider = provider
         self.listed = listed
+        self.expected = expected
         self.ids: dict[int, None] = {}
         self.new = 0

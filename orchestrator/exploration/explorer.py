@@ -20,6 +20,7 @@ from orchestrator.exploration.languages import languages_for
 from orchestrator.exploration.lists import AvoidLists
 from orchestrator.exploration.partitions import Letters, facet_arms, language_arms, letter_arms, usable_facets
 from orchestrator.exploration.tuning import Traits, Tuning
+from orchestrator.exploration.worth import Worth
 from orchestrator.exploration.yields import Yields
 from orchestrator.planner import MAX_AVOID
 
@@ -89,6 +90,7 @@ class Explorer:
         self._letters = Letters()
         self._texts: deque[str] = deque(maxlen=_TEXTS)
         self.lists = AvoidLists(self.incidence, self._letters)
+        self.worth = Worth()
         self._conversations = Conversations(self.tuning.conversation)
         self._open: dict[int, OpenAsk] = {}
         self._since_audit = 0
@@ -246,7 +248,8 @@ class Explorer:
             provider: Whom it went to.
             listed: How many items of its list fitted into the prompt; None: all.
         """
-        self._open[order_id] = OpenAsk(ask, provider, ask.avoid[:listed])
+        expected = self.yields.expected(ask.arm)
+        self._open[order_id] = OpenAsk(ask, provider, ask.avoid[:listed], expected)
         if ask.mode == "plan":
             self._planning.add(order_id)
             return
@@ -295,6 +298,9 @@ class Explorer:
             self.lists.answered(arm, order.provider, order.listed, order.ids)
         if arm.way is Way.CONTINUED:
             self._conversations.answered(order.ask.continues, tuple(order.ids))
+        if order.provider in self._traits:  # an earlier run may have asked others
+            price = self._price(arm, self._traits[order.provider], listed=len(order.listed))
+            self.worth.answered(order.provider, new=order.new, expected=order.expected, price=price)
         first = not self.yields.responses
         self.yields.answered(arm, order.new, len(order.ids), fresh=order.ask.mode == "audit")
         self._answer_items += (1.0 if first else _SLOWLY) * (len(order.ids) - self._answer_items)
