@@ -204,3 +204,16 @@ def test_what_says_nothing_of_the_provider_does_not_count(kind: ErrorKind) -> No
     for _ in range(GIVE_UP_FAILURES + 1):
         router.states["test:a"].on_failure(kind, "x", None, 1000.0)
     assert router.choose(router.available()) is not None
+
+
+def test_even_weights_leave_the_choice_to_what_providers_are_worth() -> None:
+    """With equal weights shares follow the preference; a user who weighs one more than another decides alone."""
+    router = Router([spec("a"), spec("b")], Clock())
+    assert router.even
+    chosen: Counter[str] = Counter()
+    for _ in range(100):
+        state = router.choose(router.available(), {"test:a": 0.8, "test:b": 0.2})
+        assert state is not None
+        chosen[state.spec.setup.model] += 1
+    assert chosen == {"a": 80, "b": 20}
+    assert not Router([spec("a", 2), spec("b")], Clock()).even
