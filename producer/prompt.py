@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from contract.messages import Order
+from contract.messages import WHOLE, Order, Scope
 
 SYSTEM = (
     "You enumerate. You answer with list items only: one item on each line, the most specific proper name or term, "
@@ -102,7 +102,10 @@ def _listing(order: Order, size: int, avoid: list[str], further: bool) -> str:
         further: Whether there is one.
     """
     topic, directions = _line(order.topic), _directions(order)
-    form = f"One item a line, exactly {size} lines, nothing else."
+    # Where a part has fewer, a model that must fill its lines repeats itself or invents.
+    whole = order.scope in (WHOLE, Scope(language=order.scope.language))
+    lines_wanted = f"exactly {size} lines" if whole else f"{size} lines, fewer only where there are no more"
+    form = f"One item a line, {lines_wanted}, nothing else."
     again = [f"Now {size} further items of: {topic}", *directions]
     if further:
         again.append(f"None of those above, nor another spelling of them. {form}")

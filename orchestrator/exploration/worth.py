@@ -39,6 +39,8 @@ class Worth:
         names = list(providers)
         if not all(name in self._prices for name in names):
             return {name: 1 / len(names) for name in names}
+        if not names:
+            return {}
         worth = {name: (self._new[name] / self._expected[name] / self._prices[name]) ** _SHARPNESS for name in names}
         total = sum(worth.values())
         kept = FLOOR / len(names)
