@@ -110,5 +110,7 @@ def build_order(
 
 def estimated_input_tokens(order: Order) -> int:
     """Tokens of the prompt, guessed high (3 bytes a token, and the instruction): for reserving money."""
-    size = 600 + len(order.topic.encode()) * 2 + sum(len(text.encode()) + 1 for text in order.avoid)
+    scope = order.scope
+    named = (*order.avoid, *order.candidates, *scope.besides, scope.facet, scope.facet, scope.prefix, scope.language)
+    size = 900 + len(order.topic.encode()) * 2 + sum(len(text.encode()) + 2 for text in named)
     return size // 3
