@@ -33,7 +33,7 @@ def add_options(parser: argparse._ActionsContainer, options: Sequence[Option], b
             *flags,
             dest=option.field,
             metavar=option.metavar,
-            type=_type_of(option),
+            type=converter(option.convert),
             help=(option.help + _default_text(option)).replace("%", "%%"),
         )
 
@@ -63,14 +63,16 @@ def given_settings(parsed: dict[str, Any]) -> dict[str, Any]:
     return {**parsed, **lists}
 
 
-def _type_of(option: Option) -> Callable[[str], Any]:
-    def convert(text: str) -> Any:
+def converter(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A setting's converter as `argparse` takes it: the reason of a refusal is shown."""
+
+    def converted(text: str) -> Any:
         try:
-            return option.convert(text)
+            return convert(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from error
 
-    return convert
+    return converted
 
 
 def _default_text(option: Option) -> str:

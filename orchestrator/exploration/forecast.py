@@ -204,12 +204,16 @@ def needed(
     Raises:
         ValueError: No call was made yet.
     """
-    seconds = times(calls, duration_s)
+    seconds, a_call = times(calls, duration_s), statistics.fmean(duration_s)
+
+    def side_by_side(total: float) -> float:
+        return max(total / max(1, in_flight), min(total, a_call))  # no sooner than a call takes
+
     return Needed(
         calls=calls,
         tokens=times(calls, tokens),
         cost_usd=None if cost_usd is None else times(calls, cost_usd),
-        duration_s=Interval(*(end / max(1, in_flight) for end in (seconds.estimate, seconds.low, seconds.high))),
+        duration_s=Interval(*(side_by_side(end) for end in (seconds.estimate, seconds.low, seconds.high))),
     )
 
 

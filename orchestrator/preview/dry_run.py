@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -92,7 +92,7 @@ def _amounts(prompt: Prompt) -> str:
     return f"about {count(prompt.input_tokens)} tokens in, at most {count(prompt.output_tokens_at_most)} out, {cost}"
 
 
-def _text(name: str, lines: Sequence[str]) -> Iterator[str]:
+def _text(name: str, lines: Iterable[str]) -> Iterator[str]:
     yield f"  {name}"
     yield from (f"    {line}" for line in lines)
 
