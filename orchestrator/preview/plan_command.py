@@ -62,7 +62,7 @@ def _parser() -> CommandParser:
         "What the pilot finds stays in the topic's folder, and a run continues from it; fresh answers that are there "
         "already are not bought again.",
     )
-    parser.add_argument("--topic", metavar="TEXT", required=True, help="the topic to plan for")
+    parser.add_argument("--topic", metavar="TEXT", help="the topic to plan for")
     parser.add_argument(
         "--target-coverage",
         metavar="SHARE",
@@ -95,6 +95,8 @@ def run_plan(arguments: Sequence[str], seams: Seams | None = None) -> int:
     if strays:
         hint = "" if strays[0].startswith("-") else f"; did you mean --topic {shlex.quote(' '.join(strays))}?"
         parser.error(f"unrecognized arguments: {' '.join(strays)}{hint}")
+    if known.topic is None:
+        parser.error("there is no topic; give one: --topic TEXT")
     parsed = vars(known)
     as_json, quiet, dry = parsed.pop("json"), parsed.pop("quiet"), parsed.pop("dry_run")
     target, wanted = parsed.pop("target_coverage"), parsed.pop("pilot")
@@ -148,7 +150,7 @@ def _announced(run: Run, missing: int) -> str:
         cost = "what they cost is not known (--price sets a price)"
     else:
         cost = f"at most {money(missing * max(known))} in all"
-        cost += ", and as much again for each that breaks off and is tried once more" if max(known) else ""
+        cost += f" (one that breaks off is tried again, for at most {money(max(known))})" if max(known) else ""
     return f"pilot: {plural(missing, 'fresh request')} to {at}; {cost}"
 
 

@@ -52,7 +52,7 @@ def _print_table(plan: Plan) -> None:
     console.print(head)
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 3, 0, 0))
     for name in COLUMNS:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for target, cells in rows(plan.outlook):
         style = "bold" if target.coverage == plan.outlook.target else ""
         shown = [Text(figure, style=style).append(f"\n{range_}", style="dim") for figure, range_ in cells]

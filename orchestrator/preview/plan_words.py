@@ -13,8 +13,10 @@ from orchestrator.preview.outlook import Outlook, Target
 from orchestrator.settings import Settings
 from orchestrator.words import count, money, plural, span
 
-_BEYOND = 1e7
-"""Calls, tokens' thousands, seconds: numbers above that are not worth their digits."""
+_BEYOND = 1e9
+"""An estimate above that is none."""
+_OPEN = 30.0
+"""An upper end so many times the estimate is no end."""
 COLUMNS = ("coverage", "calls", "tokens", "cost", "time", "items by then")
 
 
@@ -97,7 +99,7 @@ def summary(plan: Plan) -> list[tuple[str, str]]:
     coming = _ranged(outlook.next_call, _whole)
     price = "" if outlook.call is None else f" for {money(outlook.call.cost_usd)}"
     if outlook.next_item_usd is not None and outlook.next_item_usd > 0:
-        price += f", ${outlook.next_item_usd:.2g} each"
+        price += f", {_rough_money(1000 * outlook.next_item_usd)} a thousand"
     return [
         *lines,
         ("found", items),
@@ -152,7 +154,10 @@ def notes(outlook: Outlook, pilot: Pilot, settings: Settings, unpriced: tuple[st
     if wanted is not None and not wanted.reached and wanted.hopeless:
         found.append(_hopeless(wanted, came))
     if wanted is not None and wanted.reached:
-        found.append(f"{100 * wanted.coverage:g} % is reached, as far as {plural(came, 'answer')} can tell.")
+        found.append(
+            f"{100 * wanted.coverage:g} % is reached, as far as {plural(came, 'fresh answer')} can tell; a run to it "
+            "ends as soon as its interval is narrow enough."
+        )
     found += _limits(wanted, settings)
     found += [
         f"The price of {name} is not known, and so is the cost: --price {name}=IN,OUT sets it." for name in unpriced
@@ -179,9 +184,10 @@ def notes(outlook: Outlook, pilot: Pilot, settings: Settings, unpriced: tuple[st
 
 def _hopeless(wanted: Target, came: int) -> str:
     calls = wanted.calls
-    high = "more than can be said" if calls.high > _BEYOND else _whole(calls.high)
+    high = f"more than {_whole(_OPEN * calls.estimate)}" if calls.high > _OPEN * calls.estimate else _whole(calls.high)
+    between = "any number of calls" if calls.estimate > _BEYOND else f"{_whole(calls.low)} calls or {high}"
     return (
-        f"{100 * wanted.coverage:g} % may take {_whole(calls.low)} calls or {high}: {plural(came, 'answer')} cannot "
+        f"{100 * wanted.coverage:g} % may take {between}: {plural(came, 'answer')} cannot "
         f"tell how slowly the rest will come. What helps: more fresh answers (--pilot {max(10, 2 * came)}), a lower "
         "target, a narrower topic."
     )
@@ -204,9 +210,9 @@ def _limits(wanted: Target | None, settings: Settings) -> Iterator[str]:
 
 
 def _ranged(interval: Interval, shown: Callable[[float], str]) -> Cell:
-    if interval.estimate > _BEYOND * 1000:
+    if interval.estimate > _BEYOND:
         return Cell("?", f"at least {shown(interval.low)}")
-    if interval.high > max(_BEYOND, 1000 * interval.estimate):
+    if interval.high > _OPEN * interval.estimate:
         return Cell(shown(interval.estimate), f"at least {shown(interval.low)}")
     low, high = shown(interval.low), shown(interval.high)
     return Cell(shown(interval.estimate), "" if low == high else f"{low}–{high}")
