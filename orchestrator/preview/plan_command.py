@@ -100,12 +100,13 @@ def run_plan(arguments: Sequence[str], seams: Seams | None = None) -> int:
     parsed = vars(known)
     as_json, quiet, dry = parsed.pop("json"), parsed.pop("quiet"), parsed.pop("dry_run")
     target, wanted = parsed.pop("target_coverage"), parsed.pop("pilot")
-    settings = build_settings(given_settings(parsed), read_environment(Path.cwd()))
+    seams = seams or Seams()
+    environment = read_environment(Path.cwd()) if seams.environment is None else seams.environment
+    settings = build_settings(given_settings(parsed), environment)
     target = target or settings.until_coverage or TARGET
     settings = msgspec.structs.replace(settings, until_coverage=target)
     if dry:
         return show_dry_run(settings, as_json=as_json, quiet=quiet, seams=seams)
-    seams = seams or Seams()
     with unstarted_run(settings, seams) as (run, _):
         before = _fresh_of(run)
         missing = max(0, wanted - before)
