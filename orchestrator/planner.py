@@ -111,6 +111,7 @@ def build_order(
 def estimated_input_tokens(order: Order) -> int:
     """Tokens of the prompt, guessed high (3 bytes a token, and the instruction): for reserving money."""
     scope = order.scope
-    named = (*order.avoid, *order.candidates, *scope.besides, scope.facet, scope.facet, scope.prefix, scope.language)
-    size = 900 + len(order.topic.encode()) * 2 + sum(len(text.encode()) + 2 for text in named)
+    twice = (order.topic, scope.facet, scope.prefix, scope.language, *scope.besides)  # before and after the list
+    once = (*order.avoid, *order.candidates)
+    size = 900 + sum(len(text.encode()) + 2 for text in (*twice, *twice, *once))
     return size // 3

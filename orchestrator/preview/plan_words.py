@@ -184,8 +184,12 @@ def notes(outlook: Outlook, pilot: Pilot, settings: Settings, unpriced: tuple[st
 
 def _hopeless(wanted: Target, came: int) -> str:
     calls = wanted.calls
-    high = f"more than {_whole(_OPEN * calls.estimate)}" if calls.high > _OPEN * calls.estimate else _whole(calls.high)
-    between = "any number of calls" if calls.estimate > _BEYOND else f"{_whole(calls.low)} calls or {high}"
+    if calls.estimate > _BEYOND:
+        between = "any number of calls"
+    elif calls.high > _OPEN * calls.estimate:
+        between = f"{_whole(calls.low)} calls or more than {_whole(_OPEN * calls.estimate)}"
+    else:
+        between = f"{_whole(calls.low)} calls or {_whole(calls.high)}"
     return (
         f"{100 * wanted.coverage:g} % may take {between}: {plural(came, 'answer')} cannot "
         f"tell how slowly the rest will come. What helps: more fresh answers (--pilot {max(10, 2 * came)}), a lower "

@@ -1,11 +1,20 @@
 """What an order contains."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.messages import ProviderSetup
-from orchestrator.planner import Known, avoid_list, build_order, max_output_tokens, order_seed
+from contract.messages import WHOLE, ProviderSetup, Scope
+from orchestrator.planner import (
+    Known,
+    avoid_list,
+    build_order,
+    estimated_input_tokens,
+    max_output_tokens,
+    order_seed,
+)
 from orchestrator.providers import ProviderSpec
+from producer.prompt import build_prompt
 
 _SPEC = ProviderSpec("test", 1.0, 2048, None, ProviderSetup("test:x", "simulated", "x"))
 
@@ -49,3 +58,29 @@ def test_an_order_carries_all_that_a_call_needs() -> None:
     order = build_order(order_id=3, attempt=1, topic="T", size=9, spec=_SPEC, avoid=("a",), seed=1)
     assert (order.id, order.attempt, order.topic, order.size, order.provider) == (3, 1, "T", 9, "test:x")
     assert order.avoid == ("a",)
+
+
+def test_the_guess_of_a_prompt_is_not_too_low() -> None:
+    """Whatever it names: an avoid-list, parts that a catch-all leaves out, candidates to be judged."""
+    names = tuple(f"Some part number {number} of a long name" for number in range(40))
+    for scope, mode, candidates in (
+        (WHOLE, "explore", ()),
+        (Scope(facet=names[0], prefix="S"), "explore", ()),
+        (Scope(besides=names), "explore", ()),
+        (Scope(besides=names), "plan", ()),
+        (WHOLE, "validate", names),
+    ):
+        order = build_order(
+            order_id=1,
+            attempt=0,
+            topic="Paris attractions",
+            size=60,
+            spec=_SPEC,
+            avoid=names,
+            seed=None,
+            mode=mode,
+            scope=scope,
+        )
+        order = msgspec.structs.replace(order, candidates=candidates)
+        system, prompt = build_prompt(order)
+        assert 3 * estimated_input_tokens(order) >= len((system + prompt).encode()) - 3
