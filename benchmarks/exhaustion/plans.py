@@ -1,6 +1,6 @@
 """What `orchestrator plan` says after its pilot, against the truth: the calls to a coverage, and the items by then.
 
-Only fresh responses follow, as the figures suppose; `SAVED` tells how many of them the steered search needs.
+Only fresh responses follow, as the figures suppose; `savings` tells how many the steered search needs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import math
 import numpy as np
 
 from benchmarks.exhaustion.estimates import RUNS, SIZE, WORLDS, Cell, Floats, State, World, explore
+from benchmarks.exhaustion.simulation import Outcome, simulate
+from benchmarks.exhaustion.world import WorldOptions
 from benchmarks.report import Figure, Table
 from orchestrator.exploration.forecast import calls_to_coverage, items_to_coverage
 
@@ -21,6 +23,9 @@ CELLS = (
 PILOTS = (3, 5, 10)
 """Fresh responses of a pilot; 5 is the command's."""
 TARGETS = (0.5, 0.8, 0.9, 0.95)
+SAVED = (0.8, 0.9, 0.95)
+_LOOKS = sorted({*range(2, 40), *range(40, 120, 3), *range(120, 400, 10), *range(400, 1500, 40)})
+"""Calls after which the true coverage is looked at."""
 
 
 def plans(repeats: int) -> Table:
@@ -49,6 +54,44 @@ def plans(repeats: int) -> Table:
     for count, parts in everything.items():
         _add_row(table, f"all, T={count}", np.concatenate(parts))
     return table
+
+
+def savings(repeats: int) -> Table:
+    """Calls and cost of the steered search to a true coverage, as shares of those of asking afresh."""
+    table = Table(
+        "exhaustion-savings",
+        f"steered ÷ fresh, to a true coverage, {repeats} seeds: by how much the figures of a plan are an upper bound",
+    )
+    for size in (118, 500, 2000, 10_000):
+        for law in ("zipf", "lognormal"):
+            world = WorldOptions(size=size, law=law)
+            figures: list[Figure] = []
+            outcomes = {
+                strategy: [
+                    simulate(world, strategy, seed=seed, targets=(0.999,), max_calls=_LOOKS[-1], looks=_LOOKS)
+                    for seed in range(1, repeats + 1)
+                ]
+                for strategy in ("plain", "auto")
+            }
+            for target in SAVED:
+                fresh, steered = (_reached(outcomes[strategy], target) for strategy in ("plain", "auto"))
+                calls, cost = fresh
+                figures += [
+                    Figure(f"fresh calls to {target:.0%}", calls),
+                    Figure(f"calls to {target:.0%}", steered[0] / calls),
+                    Figure(f"cost to {target:.0%}", steered[1] / cost),
+                ]
+            table.add(f"{size:,} {law}", *figures)
+    return table
+
+
+def _reached(outcomes: list[Outcome], target: float) -> tuple[float, float]:
+    """Mean calls and cost to a true coverage; not a number where a search did not reach it."""
+    first = [next((look for look in one.looks if look.truth >= target), None) for one in outcomes]
+    reached = [look for look in first if look is not None]
+    if len(reached) < len(first):
+        return math.nan, math.nan
+    return float(np.mean([look.calls for look in reached])), float(np.mean([look.cost for look in reached]))
 
 
 def _compared(world: World, cell: Cell, state: State, target: float) -> tuple[float, ...] | None:

@@ -40,12 +40,12 @@ def test_a_pilot_then_the_run_that_was_planned(context: Context) -> None:
         assert words in ended.stdout
     files = context.files(place, FOLDER)
     check_consistent(files)
-    assert [(order.mode, order.state) for order in files.orders()] == [("audit", "done")] * 5
+    assert [order.state for order in files.orders()] == ["done"] * 5
     words = shlex.split(ended.stdout.strip().splitlines()[-1].strip())
     assert words[0] == "continue"
     again = context.run(*words[words.index("--topic") :], place=place)
     check_exit(again, 0)
-    assert "the wanted coverage is reached: 6" in again.stdout
+    assert "the wanted coverage is reached" in again.stdout
     check_consistent(files)
     assert [order.id for order in files.orders()][:5] == [1, 2, 3, 4, 5]
 
