@@ -75,6 +75,9 @@ class Cell(NamedTuple):
     range: str = ""
 
 
+_Shown = Callable[[Interval, Callable[[float], str]], Cell]
+
+
 def summary(plan: Plan) -> list[tuple[str, str]]:
     """(name, text) pairs for what stands above the table."""
     pilot, outlook = plan.pilot, plan.outlook
@@ -115,16 +118,23 @@ def rows(outlook: Outlook) -> Iterator[tuple[Target, list[Cell]]]:
         if target.reached:
             yield target, [name, Cell("reached"), *[Cell("")] * (len(COLUMNS) - 2)]
             continue
+        calls = target.calls
+        if calls.estimate > _BEYOND:
+            shown: _Shown = _bound
+        elif calls.high > _OPEN * max(1.0, calls.estimate):
+            shown = _open
+        else:
+            shown = _ranged
         unknown = Cell("unknown")
         yield (
             target,
             [
                 name,
-                _ranged(target.calls, _whole),
-                unknown if target.tokens is None else _ranged(target.tokens, _short),
-                unknown if target.cost_usd is None else _ranged(target.cost_usd, _rough_money),
-                unknown if target.duration_s is None else _ranged(target.duration_s, _rough_span),
-                _ranged(target.items, _whole),
+                shown(calls, _whole),
+                unknown if target.tokens is None else shown(target.tokens, _short),
+                unknown if target.cost_usd is None else shown(target.cost_usd, _rough_money),
+                unknown if target.duration_s is None else shown(target.duration_s, _rough_span),
+                shown(target.items, _whole),
             ],
         )
 
@@ -186,7 +196,7 @@ def _hopeless(wanted: Target, came: int) -> str:
     calls = wanted.calls
     if calls.estimate > _BEYOND:
         between = "any number of calls"
-    elif calls.high > _OPEN * calls.estimate:
+    elif calls.high > _OPEN * max(1.0, calls.estimate):
         between = f"{_whole(calls.low)} calls or more than {_whole(_OPEN * calls.estimate)}"
     else:
         between = f"{_whole(calls.low)} calls or {_whole(calls.high)}"
@@ -214,12 +224,20 @@ def _limits(wanted: Target | None, settings: Settings) -> Iterator[str]:
 
 
 def _ranged(interval: Interval, shown: Callable[[float], str]) -> Cell:
-    if interval.estimate > _BEYOND:
-        return Cell("?", f"at least {shown(interval.low)}")
-    if interval.high > _OPEN * interval.estimate:
-        return Cell(shown(interval.estimate), f"at least {shown(interval.low)}")
+    if math.isinf(interval.high):
+        return _open(interval, shown)
     low, high = shown(interval.low), shown(interval.high)
     return Cell(shown(interval.estimate), "" if low == high else f"{low}–{high}")
+
+
+def _open(interval: Interval, shown: Callable[[float], str]) -> Cell:
+    """Without an upper end."""
+    return Cell(shown(interval.estimate), f"at least {shown(interval.low)}")
+
+
+def _bound(interval: Interval, shown: Callable[[float], str]) -> Cell:
+    """Without an estimate."""
+    return Cell("?", f"at least {shown(interval.low)}")
 
 
 def _whole(number: float) -> str:

@@ -100,6 +100,8 @@ def test_an_end_that_says_nothing_is_left_out() -> None:
     """An infinite or absurd upper end; an estimate that is none; amounts that nobody knows."""
     ((_, far),) = rows(outlook(target(calls=Interval(40.0, 20.0, 4000.0))))
     assert far[1] == ("40", "at least 20")
+    ((_, near),) = rows(outlook(target(calls=Interval(0.2, 0.0, 8.0))))
+    assert near[1] == ("1", "0–8")  # less than a call is no measure
     ((_, none),) = rows(outlook(target(calls=NOWHERE)))
     assert none[1] == ("?", "at least 0")
     unknown = msgspec.structs.replace(target(), cost_usd=None, tokens=None, duration_s=None)
@@ -113,6 +115,7 @@ def test_any_figure_can_be_shown(estimate: float, below: float, above: float) ->
     calls = Interval(estimate, max(0.0, estimate - below), estimate * above)
     ((_, cells),) = rows(outlook(target(calls=calls)))
     assert len(cells) == len(COLUMNS)
+    assert "e+" not in summary(plan(target(calls=calls), next_call=calls))[-1][1]
     assert not any("inf" in cell.figure or "nan" in cell.figure or "e+" in cell.figure for cell in cells)
 
 
