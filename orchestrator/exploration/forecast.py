@@ -218,7 +218,9 @@ def needed(
 
 
 def times(calls: Interval, amounts: Sequence[float]) -> Interval:
-    """Calls × the mean of what calls used (none negative), both uncertain: their relative errors add as squares.
+    """Calls × the mean of what calls used (none negative), both uncertain.
+
+    Their errors add as squares on the logarithm's scale: calls may be a multiple of what is said, or a small part.
 
     Raises:
         ValueError: `amounts` is empty.
@@ -235,9 +237,11 @@ def times(calls: Interval, amounts: Sequence[float]) -> Interval:
     estimate = calls.estimate * mean
     if not 0 < calls.estimate < math.inf:
         return Interval(estimate, calls.low * mean, calls.high * mean * (1 + relative))
-    below = math.hypot(1 - calls.low / calls.estimate, relative)
-    above = math.hypot(calls.high / calls.estimate - 1, relative)
-    return Interval(estimate, estimate * max(0.0, 1 - below), estimate * (1 + above))
+    doubt = math.log1p(relative)
+    below = math.hypot(math.log(calls.estimate / calls.low), doubt) if calls.low > 0 else math.inf
+    above = math.hypot(math.log(calls.high / calls.estimate), doubt)
+    high = math.exp(above) if above < _LARGEST_EXPONENT else math.inf
+    return Interval(estimate, estimate * math.exp(-below), estimate * high)
 
 
 def poisson_interval(count: int) -> tuple[float, float]:

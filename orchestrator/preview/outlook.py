@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -81,6 +81,7 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
         identical: Whether all fresh answers named the same items.
         unasked: Providers of the run that no fresh answer came from.
         sizes: Numbers of items that the measured calls were asked for.
+        sizes_wanted: Numbers of items that the run's calls will be asked for.
         targets: The ladder, and the wanted coverage, from the lowest to the highest.
         target: The wanted coverage.
     """
@@ -98,6 +99,7 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     identical: bool = False
     unasked: tuple[str, ...]
     sizes: tuple[int, ...]
+    sizes_wanted: tuple[int, ...]
     targets: tuple[Target, ...] = ()
     target: float
 
@@ -111,6 +113,7 @@ def outlook_of(
     explorer: Explorer,
     calls: Sequence[FreshCall],
     prices: Mapping[str, Price | None],
+    sizes: Iterable[int],
     in_flight: int,
     target: float,
 ) -> Outlook:
@@ -120,6 +123,7 @@ def outlook_of(
         explorer: With all that was asked so far.
         calls: Complete fresh calls of all providers.
         prices: Of the providers that the run asks, by name.
+        sizes: Items that the run asks for in a call, of each provider.
         in_flight: Requests at a time.
         target: The wanted coverage, above 0 and below 1.
     """
@@ -145,6 +149,7 @@ def outlook_of(
         in_flight=in_flight,
         unasked=tuple(name for name in prices if all(call.provider != name for call in calls)),
         sizes=tuple(sorted({call.size for call, _ in measured})),
+        sizes_wanted=tuple(sorted(set(sizes))),
         target=target,
     )
     if covered is None:

@@ -18,6 +18,7 @@ from orchestrator.composition import Seams, built_run, unstarted_run
 from orchestrator.events import Result, StopReason
 from orchestrator.exploration import Ask
 from orchestrator.exploration.explorer import PILOT
+from orchestrator.planner import request_size
 from orchestrator.preview.dry_run import show_dry_run
 from orchestrator.preview.outlook import outlook_of
 from orchestrator.preview.plan_report import print_plan
@@ -201,7 +202,9 @@ def _plan(run: Run, pilot: Pilot, command: str) -> Plan:
     if None not in most:
         in_flight = min(in_flight, sum(limit or 0 for limit in most))
     assert settings.until_coverage is not None  # noqa: S101 - it was set before
-    outlook = outlook_of(run.explorer, list(run.store.fresh_calls()), prices, in_flight, settings.until_coverage)
+    sizes = [request_size(settings.request_size, state.spec) for state in states]
+    calls = list(run.store.fresh_calls())
+    outlook = outlook_of(run.explorer, calls, prices, sizes, in_flight, settings.until_coverage)
     unpriced = tuple(name for name, price in prices.items() if price is None)
     return Plan(
         topic=settings.topic,

@@ -174,11 +174,11 @@ def notes(outlook: Outlook, pilot: Pilot, settings: Settings, unpriced: tuple[st
     ]
     if outlook.unasked:
         found.append(f"{' and '.join(outlook.unasked)}: not asked afresh yet; the figures do not speak of it.")
-    if outlook.sizes and outlook.sizes != (settings.request_size,):
-        sizes = " and ".join(count(size) for size in outlook.sizes)
+    if outlook.sizes and outlook.sizes != outlook.sizes_wanted:
+        sizes, wanted_sizes = (" and ".join(map(count, some)) for some in (outlook.sizes, outlook.sizes_wanted))
         found.append(
-            f"The calls behind these figures asked for {sizes} items, where the run may ask for "
-            f"{count(settings.request_size)}: calls, tokens and time are those of the former."
+            f"The calls behind these figures asked for {sizes} items, where the run asks for {wanted_sizes}: calls, "
+            "tokens and time are those of the former."
         )
     found.append(
         "Ranges are 90 % intervals. They speak of what these models say to these prompts, not of the world; time is "
@@ -232,7 +232,8 @@ def _ranged(interval: Interval, shown: Callable[[float], str]) -> Cell:
 
 def _open(interval: Interval, shown: Callable[[float], str]) -> Cell:
     """Without an upper end."""
-    return Cell(shown(interval.estimate), f"at least {shown(interval.low)}")
+    estimate, low = shown(interval.estimate), shown(interval.low)
+    return Cell(estimate, "" if low == estimate else f"at least {low}")
 
 
 def _bound(interval: Interval, shown: Callable[[float], str]) -> Cell:

@@ -202,13 +202,16 @@ def test_the_interval_of_a_count(count: int, low: float, high: float) -> None:
 
 
 def test_amounts_are_calls_times_their_mean() -> None:
-    """Relative errors of both add as squares."""
+    """The errors of both add as squares on the logarithm's scale."""
     assert times(Interval(10, 10, 10), [3.0, 3.0, 3.0]) == Interval(30, 30, 30)
-    assert times(Interval(10, 5, 30), [3.0, 3.0]) == Interval(30, 15, 90)
+    exact = times(Interval(10, 5, 30), [3.0, 3.0])
+    assert (exact.estimate, exact.low, exact.high) == (30, pytest.approx(15), pytest.approx(90))
     # The mean of 2 and 4 is 3 with a standard error of 1; Student's t with one degree: 6.31.
     spread = times(Interval(10, 5, 30), [2.0, 4.0])
-    assert spread.low == 0
-    assert spread.high == pytest.approx(30 * (1 + math.hypot(2, 6.31 / 3)))
+    doubt = math.log(1 + 6.31 / 3)
+    assert spread.low == pytest.approx(30 * math.exp(-math.hypot(math.log(2), doubt)))
+    assert spread.high == pytest.approx(30 * math.exp(math.hypot(math.log(3), doubt)))
+    assert times(Interval(10, 0, 20), [3.0, 3.0]).low == 0
     assert times(Interval(10, 5, math.inf), [1.0, 1.0]).high == math.inf
     assert times(Interval(0, 0, 2), [1.0, 1.0]) == Interval(0, 0, 2)
     assert times(Interval(10, 5, 20), [0.0]) == Interval(0, 0, 0)
@@ -219,8 +222,12 @@ def test_amounts_are_calls_times_their_mean() -> None:
 def test_what_a_coverage_needs() -> None:
     """Tokens, money and seconds; calls in flight share the time, one call takes its own; unknown prices stay so."""
     plan = needed(Interval(10, 5, 20), tokens=[100, 100], cost_usd=[0.5, 0.5], duration_s=[4.0, 4.0], in_flight=8)
-    assert plan.tokens == Interval(1000, 500, 2000)
-    assert plan.cost_usd == Interval(5, 2.5, 10)
-    assert plan.duration_s == Interval(5, 4, 10)
+    for interval, ends in (
+        (plan.tokens, (1000, 500, 2000)),
+        (plan.cost_usd, (5, 2.5, 10)),
+        (plan.duration_s, (5, 4, 10)),
+    ):
+        assert interval is not None
+        assert (interval.estimate, interval.low, interval.high) == pytest.approx(ends)
     unpriced = needed(Interval(10, 5, 20), tokens=[100], cost_usd=None, duration_s=[4.0], in_flight=0)
     assert unpriced.cost_usd is None

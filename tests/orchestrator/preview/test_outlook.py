@@ -39,7 +39,7 @@ def drawn(responses: int = 5, universe: int = 300) -> Explorer:
 
 def look(explorer: Explorer, *calls: FreshCall, target: float = 0.9) -> Outlook:
     """At 0.0041 dollars a call."""
-    return outlook_of(explorer, calls or [CALL] * 5, {"test:a": PRICE}, 4, target)
+    return outlook_of(explorer, calls or [CALL] * 5, {"test:a": PRICE}, [60], 4, target)
 
 
 def test_too_little_gives_no_figures() -> None:
@@ -96,10 +96,11 @@ def test_calls_of_others_and_calls_without_tokens_measure_nothing() -> None:
 
 def test_one_unknown_price_makes_the_cost_unknown() -> None:
     """Also that of a provider which was not asked yet: the run will."""
-    outlook = outlook_of(drawn(), [CALL] * 5, {"test:a": PRICE, "test:b": None}, 4, 0.9)
+    outlook = outlook_of(drawn(), [CALL] * 5, {"test:a": PRICE, "test:b": None}, [60, 40], 4, 0.9)
     assert outlook.targets[-1].cost_usd is None is outlook.next_item_usd
     assert outlook.targets[-1].tokens is not None
     assert outlook.unasked == ("test:b",)
+    assert outlook.sizes_wanted == (40, 60)
 
 
 def test_identical_answers_are_seen() -> None:

@@ -206,3 +206,13 @@ def test_the_pilot_is_spread_over_all_providers(capsys: Capture) -> None:
     plan = Place(answer).plan(capsys, "--provider", "test:a,test:b,test:c:0")
     assert {order.provider for order in asked} == {"test:a", "test:b"} == set(plan["providers"])
     assert plan["outlook"]["unasked"] == []
+
+
+def test_a_provider_s_own_size_is_the_run_s_too(capsys: Capture) -> None:
+    """One that is asked for fewer items at a time is measured as it will be asked: nothing to warn of."""
+    option = ("--provider-option", "test.max_request_size=30")
+    place = Place()
+    plan = place.plan(capsys, *option)
+    assert plan["outlook"]["sizes"] == plan["outlook"]["sizes_wanted"] == [30]
+    assert not any("asked for" in note for note in plan["notes"])
+    assert any("asked for 30 items, where the run asks for 60" in note for note in place.plan(capsys)["notes"])

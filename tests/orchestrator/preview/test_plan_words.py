@@ -54,6 +54,7 @@ def outlook(*targets: Target, **others: object) -> Outlook:
         in_flight=20,
         unasked=(),
         sizes=(60,),
+        sizes_wanted=(60,),
         targets=targets,
         target=0.9,
     )
