@@ -51,3 +51,22 @@ class MemoryKeys:
         """See `ApiKeySource`."""
         value = self._keys.get(vendor)
         return Secret(value) if value else None
+
+
+class AssumedKeys:
+    """Keys of another source, and a stand-in for each one that is not there: for looking at what would be asked.
+
+    Attributes:
+        missing: Vendors whose key was asked for and is not there, each once.
+    """
+
+    def __init__(self, keys: ApiKeySource) -> None:
+        self.missing: list[str] = []
+        self._keys = keys
+
+    def get(self, vendor: str) -> Secret | None:
+        """See `ApiKeySource`; never None."""
+        key = self._keys.get(vendor)
+        if key is None and vendor not in self.missing:
+            self.missing.append(vendor)
+        return key or Secret("not set")

@@ -7,25 +7,16 @@ import contextlib
 import logging
 import os
 import shlex
-import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from contract.errors import ExitCode, OrchestratorError, UsageError
 from contract.text import printable
 from contract.version import __version__
-from orchestrator.settings import (
-    OPTIONS,
-    SERVICE_OPTIONS,
-    Option,
-    ServiceSettings,
-    Settings,
-    build_settings,
-    read_environment,
-)
-from telemetry.configuration import without_secrets
+from orchestrator.arguments import add_options, add_run_options, again, given_settings
+from orchestrator.settings import SERVICE_OPTIONS, Settings, build_settings, read_environment
 from telemetry.logs import let_go
 
 _EPILOG = """\
@@ -34,6 +25,7 @@ examples:
   orchestrator --topic "Paris attractions" --producers 3
   orchestrator --topic "Programming languages" --provider local --iterations 5
   orchestrator --topic "Test topic" --producers 2 --provider test
+  orchestrator plan --topic "Paris attractions" --target-coverage 0.9
   orchestrator export "Paris attractions" --format csv > paris.csv
 
 Options with a value can be set in the environment or in ./.env too, named as
@@ -55,35 +47,12 @@ class _Parser(argparse.ArgumentParser):
         self.exit(ExitCode.USAGE, f"orchestrator: {printable(message)} (see orchestrator --help)\n")
 
 
-def _type_of(option: Option) -> Callable[[str], Any]:
-    def convert(text: str) -> Any:
-        try:
-            return option.convert(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return convert
-
-
-def _default_text(option: Option) -> str:
-    fields = (*_struct_fields(Settings), *_struct_fields(ServiceSettings))
-    default = next(field.default for field in fields if field.name == option.field)
-    if default in (None, ()) or "default" in option.help:
-        return ""
-    return f" (default: {default})"
-
-
-def _struct_fields(struct: type) -> tuple[Any, ...]:
-    import msgspec
-
-    return msgspec.structs.fields(struct)
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The command line of a run."""
     parser = _Parser(
         prog="orchestrator",
         usage="%(prog)s --topic TEXT [options]\n       %(prog)s [--host HOST] [--port N] [options]\n"
+        "       %(prog)s plan --topic TEXT [--target-coverage SHARE] [--pilot N] [--dry-run] [options]\n"
         "       %(prog)s export TOPIC [--format jsonl|csv|parquet] [--out FILE]\n"
         "       %(prog)s merges TOPIC [--min-score N] [--semantic] [--apply FILE|all | --undo]",
         description="Lists everything there is to list about a topic, every item once.",
@@ -92,41 +61,17 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--topic", metavar="TEXT", help="the topic to explore")
-    for option in OPTIONS:
-        flags = [option.flag, "--providers"] if option.flag == "--producers" else [option.flag]
-        parser.add_argument(
-            *flags,
-            dest=option.field,
-            metavar=option.metavar,
-            type=_type_of(option),
-            help=(option.help + _default_text(option)).replace("%", "%%"),
-        )
-    parser.add_argument(
-        "--provider-option",
-        dest="provider_options",
-        metavar="PROVIDER.NAME=VALUE",
-        action="append",
-        help="a setting of one provider, e.g. openai.temperature=0.8 or test.universe_size=500; may be repeated",
-    )
-    parser.add_argument(
-        "--price",
-        dest="prices",
-        metavar="PROVIDER:MODEL=IN,OUT",
-        action="append",
-        help="US dollars a million input and output tokens, where the price is not known; may be repeated",
-    )
+    add_run_options(parser)
     web = parser.add_argument_group(
         "web mode", "Without --topic: a page where topics are started, watched and steered."
     )
-    for option in SERVICE_OPTIONS:
-        web.add_argument(
-            option.flag,
-            dest=option.field,
-            metavar=option.metavar,
-            type=_type_of(option),
-            help=option.help + _default_text(option),
-        )
+    add_options(web, SERVICE_OPTIONS)
     parser.add_argument("--fresh", action="store_true", default=None, help="start anew; the earlier run is moved aside")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the prompts that would be sent, with their tokens and most cost; nothing is called or written",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout, no live display")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors (and the JSON of --json)")
     parser.add_argument("--version", action="version", version=f"orchestrator {__version__}")
@@ -193,18 +138,27 @@ def _dispatch(arguments: list[str]) -> int:
         from orchestrator.curation.merges_command import run_merges
 
         return run_merges(arguments[1:])
+    if arguments[:1] == ["plan"]:
+        from orchestrator.preview.plan_command import run_plan
+
+        return run_plan(arguments[1:])
     parsed = vars(build_parser().parse_args(arguments))
-    as_json, quiet = parsed.pop("json"), parsed.pop("quiet")
+    as_json, quiet, dry = parsed.pop("json"), parsed.pop("quiet"), parsed.pop("dry_run")
     service = {option.field: parsed.pop(option.field) for option in SERVICE_OPTIONS}
-    for name in ("provider_options", "prices"):
-        parsed[name] = tuple(parsed[name]) if parsed[name] else None
+    parsed = given_settings(parsed)
     environment = read_environment(Path.cwd())
     if parsed["topic"] is None:
+        if dry:
+            raise UsageError("--dry-run needs a --topic: in the web mode nothing is asked until a topic is started")
         return _serve(parsed, service, environment, as_json=as_json, quiet=quiet)
     for option in SERVICE_OPTIONS:
         if service[option.field] is not None:
             raise UsageError(f"{option.flag} is for the web mode, which starts without --topic")
     settings = build_settings(parsed, environment)
+    if dry:
+        from orchestrator.preview.dry_run import show_dry_run
+
+        return show_dry_run(settings, as_json=as_json, quiet=quiet)
     return _run(settings, arguments, as_json=as_json, quiet=quiet)
 
 
@@ -226,7 +180,7 @@ def _run(settings: Settings, arguments: list[str], *, as_json: bool, quiet: bool
     from orchestrator.reporting import choose_reporter
     from orchestrator.signals import forwarded_signals
 
-    reporter = choose_reporter(settings, as_json=as_json, quiet=quiet, command=_again(arguments, settings.topic))
+    reporter = choose_reporter(settings, as_json=as_json, quiet=quiet, command=again(arguments, settings.topic))
     with reporter, forwarded_signals() as signals:
         with built_run(settings, Seams(), reporter.progress) as run:
             signals.to(run)
@@ -239,23 +193,3 @@ def _run(settings: Settings, arguments: list[str], *, as_json: bool, quiet: bool
         logging.getLogger(__name__).debug("the run failed", exc_info=run.failure)
         _complain(str(run.failure))
     return result.exit_code
-
-
-def _again(arguments: list[str], topic: str) -> str:
-    """The command that continues this run, as it can be typed here."""
-    program = "orchestrator" if shutil.which("orchestrator") else os.path.relpath(sys.argv[0])
-    if program.endswith("__main__.py"):
-        program = f"{Path(sys.executable).name} -m orchestrator"
-    words: list[str] = []
-    for word in arguments:
-        if words and words[-1] == "--topic":
-            words.append(topic)  # as it was understood: on one line, without bytes that cannot be typed
-        elif word.startswith("--topic="):
-            words.append(f"--topic={topic}")
-        elif words and words[-1] == "--trace-ep":
-            words.append(without_secrets(word))
-        elif word.startswith("--trace-ep="):
-            words.append(f"--trace-ep={without_secrets(word.partition('=')[2])}")
-        elif word != "--fresh":
-            words.append(word)
-    return f"{program} {shlex.join(words)}"

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
-from contract.errors import ConfigurationError
-from contract.messages import TelemetrySetup
-from orchestrator.api_keys import KEY_VARIABLES, ApiKeySource, EnvironmentKeys
+from contract.errors import ConfigurationError, NoProviderError
+from contract.messages import Order, ProviderSetup, TelemetrySetup
+from orchestrator.api_keys import KEY_VARIABLES, ApiKeySource, AssumedKeys, EnvironmentKeys
 from orchestrator.observer import RunObserver
 from orchestrator.processes.process_manager import (
     ForkServerProcessManager,
@@ -18,7 +18,7 @@ from orchestrator.processes.process_manager import (
     SpawnTarget,
     without_variables,
 )
-from orchestrator.providers import ProviderSpec, Wanted, build_specs, wanted_providers
+from orchestrator.providers import VENDORS, ProviderSpec, Wanted, build_specs, wanted_providers
 from orchestrator.settings import Settings, read_environment
 from telemetry.configuration import SECRET_VARIABLES, telemetry_setup
 
@@ -138,6 +138,87 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         run = Run(settings, specs, prices, store, supervisor, wake, observer, local.check, event_log=event_log)
         observer.built(run)
         yield run
+
+
+class Unstarted(NamedTuple):
+    """A run that is only looked at.
+
+    Attributes:
+        run: Over a copy of its folder in memory; nothing may be started with it.
+        without_key: Vendors that would be asked and have no key.
+    """
+
+    run: Run
+    without_key: tuple[str, ...]
+
+
+@contextmanager
+def unstarted_run(settings: Settings, seams: Seams, *, keyless: bool = False) -> Iterator[Unstarted]:
+    """A run as it would begin: nothing is started, installed or called, and no file is made or changed.
+
+    Args:
+        settings: What was asked for.
+        seams: Replacements of keys, files, environment.
+        keyless: Go on where keys are missing; where nothing at all is configured, as if all vendors' keys were there.
+
+    Raises:
+        OrchestratorError: As `built_run` does.
+    """
+    from archive.filesystem import MemoryFileSystem, RealFileSystem
+    from orchestrator.local_model import LocalModelServer
+    from orchestrator.processes.communicator import MemoryCommunicator
+    from orchestrator.processes.process_manager import ThreadProcessManager
+    from orchestrator.run import Run
+    from orchestrator.store import Store, folder_name
+    from orchestrator.store.snapshot import snapshot
+    from orchestrator.supervisor import Supervisor
+
+    environment = read_environment(Path.cwd()) if seams.environment is None else seams.environment
+    keys = seams.keys or EnvironmentKeys(environment)
+    assumed = AssumedKeys(keys)
+    try:
+        wanted = wanted_providers(settings, keys, environment)
+    except NoProviderError:
+        if not keyless:
+            raise
+        wanted = [Wanted(vendor, "", 1.0) for vendor in VENDORS]
+
+    def local() -> tuple[str, str, int, int]:
+        server = LocalModelServer()
+        return "http://127.0.0.1/v1", server.model, server.context_tokens, server.slots
+
+    specs = build_specs(wanted, settings, assumed if keyless else keys, environment, local)
+    _check_simulation(specs)
+    prices = _prices(settings, specs)
+    folder = settings.output or OUTPUT_ROOT / folder_name(settings.topic)
+    memory = MemoryFileSystem() if settings.fresh else snapshot(folder, seams.filesystem or RealFileSystem())
+    store = Store.open(
+        folder,
+        settings.topic,
+        identity=settings.identity,
+        filesystem=memory,
+        filter_name=settings.filter,
+        max_items=settings.max_attributes,
+    )
+    try:
+        communicator, setups = MemoryCommunicator(), [spec.setup for spec in specs]
+        nobody = ThreadProcessManager(lambda endpoint: None)
+        supervisor = Supervisor(settings.producers, setups, settings.log_level, communicator, nobody)
+        run = Run(settings, specs, prices, store, supervisor, communicator.wake)
+        missing = [spec.vendor for spec in specs if spec.vendor in assumed.missing and spec.setup.base_url is None]
+        yield Unstarted(run, tuple(dict.fromkeys(missing)))
+    finally:
+        store.close()
+
+
+def prompt_of(order: Order, setup: ProviderSetup) -> tuple[str, str]:
+    """The system instruction and the messages that a producer would make of an order; several with their roles."""
+    from producer.prompt import build_prompt  # pure; no vendor's SDK behind it
+
+    prompt = build_prompt(order, str(setup.options.get("prompt_style", "standard")))
+    if len(prompt.turns) == 1:
+        return prompt.system, prompt.turns[0].text
+    return prompt.system, "\n\n".join(f"[{turn.role}]\n{turn.text}" for turn in prompt.turns)
 
 
 class _Closable(Protocol):

@@ -148,6 +148,13 @@ class OrderDesk:
         self._supervisor.give(producer, message)
         return True
 
+    def preview(self, state: ProviderState, ask: Ask) -> Order:
+        """What a producer would be told for this; nothing is given or noted."""
+        size = ask.parts or request_size(self.settings.request_size, state.spec)
+        message = self._message(OpenOrder(state, size, ask))
+        affordable = self._budget.affords(message, self._prices[state.spec.name])
+        return message if affordable else msgspec.structs.replace(message, avoid=())
+
     def _orders_left(self) -> int | None:
         """How many orders the run may still make, over all producers; None without a limit."""
         limit = self.settings.iterations

@@ -23,7 +23,7 @@ _TOKENS_BASE = 400
 """Room for what stands around the items, and for a little thinking."""
 _INSTRUCTION_BYTES = 400
 """The system instruction and the words around an avoid-list, at most; a test compares."""
-_REQUEST_BYTES = 150
+_REQUEST_BYTES = 190
 """The words of one request for items, at most."""
 _SCOPE_BYTES = 500
 """What a request says about its scope, at most, without the scope's own words."""

@@ -1,7 +1,7 @@
 """How far the estimates of coverage and next yield are from the truth, on worlds drawn with numpy.
 
 A response is 60 items drawn without replacement with the world's weights (Gumbel top-k). Nothing was chosen on them but
-`forecast.SHAPE`, on other draws of the same kinds of worlds.
+the numbers of `forecast`, on other worlds of the same kinds.
 """
 
 from __future__ import annotations

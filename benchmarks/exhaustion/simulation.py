@@ -253,7 +253,7 @@ class _Search:
         brought = []
         for probe in range(_YIELD_PROBES):
             index = probe % len(self.models)
-            ask = self.explorer._about(arm, self.providers[index])
+            ask = self.explorer.about(arm, self.providers[index])
             answer = self._answer(self.models[index].drawing(self._seed, 3, self.calls, probe), ask)
             brought.append(sum(self._unknown(item) for item in answer))
         return Look(

@@ -129,7 +129,7 @@ class Explorer:
         if self._strategy == "plain" or self._audit_is_due():
             return Ask("audit", self.plain)
         self._add_arms()
-        return self._about(max(self._candidates(), key=lambda one: self._score(one, traits)), provider)
+        return self.about(max(self._candidates(), key=lambda one: self._score(one, traits)), provider)
 
     def _waits(self) -> bool:
         """Whether what is on its way should be seen first: a small topic needs few answers."""
@@ -139,7 +139,8 @@ class Explorer:
             return len(self._open) >= PILOT
         return self.plain.calls < 2 and self.plain.in_flight >= PILOT
 
-    def _about(self, arm: Arm, provider: str) -> Ask:
+    def about(self, arm: Arm, provider: str) -> Ask:
+        """What an order of this arm asks of this provider."""
         if arm.way is Way.PLAIN:
             return Ask("audit", arm)
         if arm.way is Way.CONTINUED:

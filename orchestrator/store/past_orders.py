@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from contract.messages import WHOLE, Mode, Scope
+from contract.messages import WHOLE, Mode, Scope, Usage
 
 _ORDERS = """
 SELECT id, provider || ':' || model, mode, scope, listed, said, known_at_issue, state, new FROM orders
@@ -18,6 +18,10 @@ SELECT order_id, item_id FROM (
     SELECT first_order AS order_id, id AS item_id FROM items WHERE first_order IS NOT NULL
     UNION ALL SELECT order_id, item_id FROM sightings
 ) ORDER BY order_id, item_id
+"""
+_FRESH_CALLS = """
+SELECT provider || ':' || model, size, input_tokens, output_tokens, cached_input_tokens, duration_s FROM orders
+WHERE state = 'done' AND mode = 'audit' AND listed = 0 AND duration_s IS NOT NULL ORDER BY id
 """
 _PARTS = "SELECT text FROM parts WHERE order_id = ? ORDER BY place"
 
@@ -50,6 +54,31 @@ class PastOrder(msgspec.Struct, frozen=True):
     item_ids: tuple[int, ...]
     parts: tuple[str, ...] = ()
     said: int = 0
+
+
+class FreshCall(msgspec.Struct, frozen=True):
+    """What a complete fresh answer took.
+
+    Attributes:
+        provider: `vendor:model`.
+        size: Items that it was asked for.
+        usage: Tokens of all its attempts; None where they are not known.
+        duration_s: Of its last attempt, in seconds.
+    """
+
+    provider: str
+    size: int
+    usage: Usage | None
+    duration_s: float
+
+
+def fresh_calls(database: sqlite3.Connection) -> Iterator[FreshCall]:
+    """The complete fresh answers of all runs, in the order of their issue."""
+    for provider, size, read, written, cached, duration_s in database.execute(_FRESH_CALLS):
+        usage = None
+        if read is not None and written is not None:
+            usage = Usage(input_tokens=read, output_tokens=written, cached_input_tokens=cached or 0)
+        yield FreshCall(provider, size, usage, duration_s)
 
 
 def past_orders(database: sqlite3.Connection) -> Iterator[PastOrder]:

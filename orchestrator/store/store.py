@@ -21,7 +21,7 @@ from contract.messages import WHOLE, Refusal, Scope, Usage
 from orchestrator.store.attributes_file import ATTRIBUTES_NAME, clean_line
 from orchestrator.store.manifest import write_manifest
 from orchestrator.store.opening import Opened, open_parts
-from orchestrator.store.past_orders import PastOrder, past_orders
+from orchestrator.store.past_orders import FreshCall, PastOrder, fresh_calls, past_orders
 from orchestrator.store.records import IncomingBatch, Ingested, NewItem, OrderState, Totals, Written
 from orchestrator.store.recovery import INSERT_ITEM
 from orchestrator.store.rejected_file import REJECTED_NAME, ItemCheck, rejected_lines
@@ -198,6 +198,10 @@ class Store:
     def past_orders(self) -> Iterator[PastOrder]:
         """All ended orders of the folder in the order of their issue, with what each has named."""
         return past_orders(self._database)
+
+    def fresh_calls(self) -> Iterator[FreshCall]:
+        """What each complete fresh answer of the folder took."""
+        return fresh_calls(self._database)
 
     def end_order(
         self,

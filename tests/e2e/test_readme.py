@@ -29,10 +29,13 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
 def test_every_option_of_the_readme_exists() -> None:
     """Options in the README's commands and tables are options of the command."""
     shown = subprocess.run([sys.executable, "-m", "orchestrator", "--help"], cwd=ROOT, capture_output=True, text=True)
-    export = subprocess.run(
-        [sys.executable, "-m", "orchestrator", "export", "--help"], cwd=ROOT, capture_output=True, text=True
+    others = "".join(
+        subprocess.run(
+            [sys.executable, "-m", "orchestrator", name, "--help"], cwd=ROOT, capture_output=True, text=True
+        ).stdout
+        for name in ("export", "plan")
     )
-    known = set(re.findall(r"--[a-z-]+", shown.stdout + export.stdout)) | {"--scenario"}
+    known = set(re.findall(r"--[a-z-]+", shown.stdout + others)) | {"--scenario"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known
 
 

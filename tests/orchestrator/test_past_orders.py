@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archive.format import SCHEMA_VERSION
-from contract.messages import Scope
+from contract.messages import Mode, Scope, Usage
 from orchestrator.exploration import Ask, Explorer, Traits
-from orchestrator.store.past_orders import PastOrder
+from orchestrator.store.past_orders import FreshCall, PastOrder
 from tests.orchestrator.store_cases import batch, end, feed, open_store
 
 _BIRDS = Scope(facet="birds", prefix="S")
@@ -51,6 +52,31 @@ def test_what_was_asked_and_named_comes_back(tmp_path: Path) -> None:
         PastOrder(4, "openai:m-1", "audit", whole, 0, 3, False, 0, ()),
     ]
     again.close()
+
+
+def test_what_fresh_answers_took_comes_back(tmp_path: Path) -> None:
+    """Only complete ones that were asked with nothing named; with tokens where they are known."""
+    store = open_store(tmp_path)
+    asked: list[tuple[Mode, Scope, int, str]] = [
+        ("audit", Scope(), 0, "done"),
+        ("audit", Scope(), 2, "done"),
+        ("audit", Scope(), 0, "failed"),
+        ("explore", Scope(), 0, "done"),
+    ]
+    for mode, scope, listed, state in asked:
+        order = store.issue_order(
+            provider="openai", model="m-1", mode=mode, size=60, producer=0, scope=scope, listed=listed
+        )
+        end(store, order, state)
+    order = store.issue_order(provider="openai", model="m-2", mode="audit", size=40, producer=0)
+    known: dict[str, Any] = {"usage": Usage(100, 400, cached_input_tokens=50), "cost_usd": None, "error": None}
+    store.end_order(order, state="done", attempts=1, time_to_first_chunk_s=0.1, duration_s=2.0, **known)
+    store.flush()
+    assert list(store.fresh_calls()) == [
+        FreshCall("openai:m-1", 60, None, 1.0),
+        FreshCall("openai:m-2", 40, Usage(100, 400, cached_input_tokens=50), 2.0),
+    ]
+    store.close()
 
 
 @pytest.mark.parametrize("version", _BACK_TO)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 import statistics
 
 import pytest
@@ -16,6 +17,7 @@ from orchestrator.exploration.forecast import (
     calls_to_coverage,
     discovered,
     forecast,
+    items_to_coverage,
     needed,
     new_items,
     poisson_interval,
@@ -152,9 +154,43 @@ def test_more_coverage_needs_more_calls(lists: list[list[int]], one: float, othe
     assert calls_to_coverage(incidence, 1 - incidence.missing_share()).estimate == pytest.approx(0)
 
 
+@given(item_lists(7).filter(lambda lists: len(lists) > 1), st.floats(0, 0.99))
+def test_the_items_by_a_coverage_are_those_of_its_calls(lists: list[list[int]], target: float) -> None:
+    """As many as `new_items` expects of so many calls; none where the target is reached."""
+    incidence = fresh(*lists)
+    calls = calls_to_coverage(incidence, target).estimate
+    items = items_to_coverage(incidence, target)
+    if calls < 1e6:
+        assert items.estimate == pytest.approx(new_items(incidence, calls).estimate, rel=1e-6, abs=1e-9)
+    assert 0 <= items.low <= items.high
+
+
+def test_an_even_list_is_not_taken_for_an_endless_one() -> None:
+    """Five answers of 60 from 2,000 items, all as likely: 90 % takes 76 calls; a few times that is said, no more."""
+    needed_calls = math.log(0.1) / math.log(1 - 60 / 2000)
+    said = []
+    for seed in range(20):
+        rng = random.Random(seed)
+        said.append(calls_to_coverage(fresh(*(rng.sample(range(2000), 60) for _ in range(5))), 0.9))
+    assert 1 < statistics.median(one.estimate for one in said) / needed_calls < 6
+    assert sum(one.low <= needed_calls <= one.high for one in said) >= 17
+
+
+def test_items_that_came_three_times_tell_of_a_long_tail() -> None:
+    """With the same items named once and twice, more that came three times make the rest come more slowly."""
+    short = fresh(*([10 * turn + place for place in range(9)] + [900 + turn // 2] for turn in range(40)))
+    long = fresh(
+        *([10 * turn + place for place in range(9)] + [900 + turn // 2, 1000 + turn // 3] for turn in range(39)),
+        [390 + place for place in range(9)] + [919],
+    )
+    assert (short.q(1), short.q(2)) == (long.q(1), long.q(2))
+    assert calls_to_coverage(long, 0.9).high > calls_to_coverage(short, 0.9).high
+
+
 def test_one_response_foretells_nothing() -> None:
     """Calls are unknown, from none to infinitely many."""
     assert calls_to_coverage(fresh([1, 2]), 0.9) == Interval(math.inf, 0.0, math.inf)
+    assert items_to_coverage(fresh([1, 2]), 0.9) == Interval(math.inf, 0.0, math.inf)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +202,16 @@ def test_the_interval_of_a_count(count: int, low: float, high: float) -> None:
 
 
 def test_amounts_are_calls_times_their_mean() -> None:
-    """Relative errors of both add as squares."""
+    """The errors of both add as squares on the logarithm's scale."""
     assert times(Interval(10, 10, 10), [3.0, 3.0, 3.0]) == Interval(30, 30, 30)
-    assert times(Interval(10, 5, 30), [3.0, 3.0]) == Interval(30, 15, 90)
+    exact = times(Interval(10, 5, 30), [3.0, 3.0])
+    assert (exact.estimate, exact.low, exact.high) == (30, pytest.approx(15), pytest.approx(90))
     # The mean of 2 and 4 is 3 with a standard error of 1; Student's t with one degree: 6.31.
     spread = times(Interval(10, 5, 30), [2.0, 4.0])
-    assert spread.low == 0
-    assert spread.high == pytest.approx(30 * (1 + math.hypot(2, 6.31 / 3)))
+    doubt = math.log(1 + 6.31 / 3)
+    assert spread.low == pytest.approx(30 * math.exp(-math.hypot(math.log(2), doubt)))
+    assert spread.high == pytest.approx(30 * math.exp(math.hypot(math.log(3), doubt)))
+    assert times(Interval(10, 0, 20), [3.0, 3.0]).low == 0
     assert times(Interval(10, 5, math.inf), [1.0, 1.0]).high == math.inf
     assert times(Interval(0, 0, 2), [1.0, 1.0]) == Interval(0, 0, 2)
     assert times(Interval(10, 5, 20), [0.0]) == Interval(0, 0, 0)
@@ -181,10 +220,14 @@ def test_amounts_are_calls_times_their_mean() -> None:
 
 
 def test_what_a_coverage_needs() -> None:
-    """Tokens, money and seconds; calls in flight share the time, and an unknown price stays unknown."""
+    """Tokens, money and seconds; calls in flight share the time, one call takes its own; unknown prices stay so."""
     plan = needed(Interval(10, 5, 20), tokens=[100, 100], cost_usd=[0.5, 0.5], duration_s=[4.0, 4.0], in_flight=8)
-    assert plan.tokens == Interval(1000, 500, 2000)
-    assert plan.cost_usd == Interval(5, 2.5, 10)
-    assert plan.duration_s == Interval(5, 2.5, 10)
+    for interval, ends in (
+        (plan.tokens, (1000, 500, 2000)),
+        (plan.cost_usd, (5, 2.5, 10)),
+        (plan.duration_s, (5, 4, 10)),
+    ):
+        assert interval is not None
+        assert (interval.estimate, interval.low, interval.high) == pytest.approx(ends)
     unpriced = needed(Interval(10, 5, 20), tokens=[100], cost_usd=None, duration_s=[4.0], in_flight=0)
     assert unpriced.cost_usd is None
