@@ -19,7 +19,7 @@ from benchmarks import (
     web_million,
     web_slowdown,
 )
-from benchmarks.exhaustion import estimates, forecasts, steering
+from benchmarks.exhaustion import discoveries, estimates, forecasts, steering
 from benchmarks.report import Table
 
 BENCHMARKS: dict[str, Callable[[int], Table]] = {
@@ -35,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "archive": archive.archive_reading,
     "exhaustion-estimates": estimates.estimates,
     "exhaustion-forecasts": forecasts.forecasts,
+    "exhaustion-discovery": discoveries.discoveries,
     "exhaustion-recall": steering.recall,
     "exhaustion-ablation": steering.ablation,
     "exhaustion-stopping": steering.stopping,

@@ -15,7 +15,9 @@ import msgspec
 from contract.messages import WHOLE, Mode, Scope
 from orchestrator.exploration.arms import Arm, Way
 from orchestrator.exploration.coverage import Coverage, coverage
+from orchestrator.exploration.discovery import Course
 from orchestrator.exploration.incidence import Incidence
+from orchestrator.exploration.overlap import Overlaps
 from orchestrator.exploration.partitions import Letters, facet_arms, letter_arms, usable_facets
 from orchestrator.planner import MAX_AVOID
 
@@ -154,6 +156,7 @@ class Explorer:
         self.topic = topic
         self.size = size
         self.incidence = Incidence()
+        self.course = Course()
         self.known = 0
         self.tuning = tuning or Tuning()
         self.arms: list[Arm] = [Arm(Way.PLAIN, WHOLE), Arm(Way.LISTED, WHOLE)]
@@ -161,6 +164,7 @@ class Explorer:
         self._strategy = strategy
         self._rng = random.Random(seed)
         self._letters = Letters()
+        self._overlaps = Overlaps()
         self._open: dict[int, _Open] = {}
         self._since_audit = 0
         self._fresh_issued = 0
@@ -308,6 +312,7 @@ class Explorer:
         ids = {*sighted, *(item for item, _ in new)} - order.ids
         order.ids |= ids
         order.new += len(new)
+        self._overlaps.took(order.ask.arm, ids)
         order.ask.arm.took(ids)
         if order.ask.mode != "audit":
             self.incidence.found_elsewhere(ids)
@@ -319,6 +324,8 @@ class Explorer:
             return
         self._planning.discard(order_id)
         arm = order.ask.arm
+        if complete or order.new:
+            self.course.ended(order.new)
         if order.ask.mode == "plan":
             if not complete and arm is self.plain and self._plans_failed < _PLAN_TRIES:
                 self._plans_failed += 1
@@ -380,6 +387,7 @@ class Explorer:
             self._fresh_issued += fresh
             order.new = past.new
             order.ids = set(past.item_ids)
+            self._overlaps.took(arm, order.ids)
             arm.took(order.ids)
             if not fresh:
                 self.incidence.found_elsewhere(order.ids)
@@ -388,6 +396,7 @@ class Explorer:
     def remember(self, known: int, texts: Iterable[str]) -> None:
         """So many items are in the store, these among them: called once, after the last `relive`."""
         self.known = known
+        self.course.settle(known)
         for text in texts:
             self._letters.learn(text)
 
