@@ -46,8 +46,8 @@ def discoveries(repeats: int) -> Table:
     """Forecasts of new items against what came; `RUNS` runs of every world for each repeat."""
     table = Table(
         "exhaustion-discovery",
-        f"new items of the next 0.25, 0.5 and 1 times the responses made, {RUNS * repeats} searches a world; errors are "
-        "of logarithms, in %; aim: bands hold the truth in >= 85 %",
+        f"new items of the next 0.25, 0.5 and 1 times the responses made, {RUNS * repeats} searches a world; errors "
+        "are of logarithms, in %; aim: bands hold the truth in >= 85 %",
     )
     everything: list[tuple[float, ...]] = []
     for options in WORLDS:
