@@ -5,11 +5,15 @@ A folder without it, or with one that somebody has spoilt, tells nothing of it; 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from archive.run_reader import RunReader
 from contract.discovery import DiscoveryView, ExplorationView, KeptExploration, PartView
 from contract.text import printable
+
+if TYPE_CHECKING:
+    from archive.run_reader import RunReader  # which needs numpy: a run that writes does without
 
 META_NAME = "exploration"
 _MAX_CHARS = 1_000_000
