@@ -45,7 +45,7 @@ class PartsTable extends HTMLElement {
                   <thead role="rowgroup">
                     <tr role="row">
                       ${column("Part")}${column("Responses", "number wide-only")}${column("Items", "number wide-only")}${column("New", "number")}
-                      ${column("New a response, lately", "number")}${column("Known before, at least")}${column("Also in other parts", "wide-only")}
+                      ${column("New lately", "number", "New items of a response, lately")}${column("Known before, at least")}${column("Also in other parts", "wide-only")}
                     </tr>
                   </thead>
                   <tbody role="rowgroup">
@@ -75,8 +75,9 @@ class PartsTable extends HTMLElement {
   }
 }
 
-/** @param {string} name @param {string} [look] */
-const column = (name, look = "") => html`<th scope="col" role="columnheader" class=${look}>${name}</th>`;
+/** @param {string} name @param {string} [look] @param {string} [title] */
+const column = (name, look = "", title = "") =>
+  html`<th scope="col" role="columnheader" class=${look} title=${title}>${name}</th>`;
 
 /** @param {any} part */
 const key = ({ kind, within, name }) => JSON.stringify([kind, within, name]);
