@@ -216,7 +216,7 @@ def _strip(figures: dict[str, str]) -> RenderableType:
     """Figures side by side, each above its name."""
     grid = Table.grid(expand=True, padding=(0, 1))
     for _ in figures:
-        grid.add_column(justify="center", ratio=1)
+        grid.add_column(justify="center")
     grid.add_row(*(Text(value, style="bold") for value in figures.values()))
     grid.add_row(*(Text(name, style="dim") for name in figures))
     return grid
