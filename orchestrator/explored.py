@@ -24,7 +24,9 @@ from orchestrator.stats import RunStats
 from orchestrator.stopping import price_of_next_usd
 
 _EVERY_S = 1.0
-"""The discovery is made anew so often at most: it takes some milliseconds, and nobody sees more of it."""
+"""The discovery is made anew so often at most: nobody sees more of it …"""
+_AT_LEAST_APART = 50.0
+"""… and it is not made for so many times as long as making it took: some milliseconds, more with hundreds of parts."""
 _KINDS: dict[Way, Literal["facet", "letter", "language"]] = {
     Way.FACET: "facet",
     Way.LETTER: "letter",
@@ -81,9 +83,11 @@ class Explored:
     def _make(self) -> None:
         made_of = (self._explorer.course.responses, len(self._explorer.arms))
         if made_of[0] and made_of != self._made_of:
+            began = self._clock()
             self._discovery = discovery_of(self._explorer)
+            ended = self._clock()
             self._made_of = made_of
-            self._next = self._clock() + _EVERY_S
+            self._next = ended + max(_EVERY_S, _AT_LEAST_APART * (ended - began))
 
     def kept(self, run: int, explanation: str) -> KeptExploration:
         """What is kept of it in the topic's folder, as it is now.

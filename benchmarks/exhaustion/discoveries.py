@@ -15,7 +15,7 @@ from benchmarks.exhaustion.simulation import _Search
 from benchmarks.exhaustion.world import WorldOptions
 from benchmarks.report import Figure, Table
 from orchestrator.exploration import Explorer
-from orchestrator.exploration.discovery import Course, items_as_lately, steered_items
+from orchestrator.exploration.discovery import pace_of, steered_items
 from orchestrator.exploration.forecast import new_items
 
 AT = (10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500)
@@ -87,11 +87,11 @@ def _compared(options: WorldOptions, seed: int) -> Iterator[tuple[float, ...]]:
 
 
 def _forecasts(explorer: Explorer, ahead: float) -> tuple[float, ...]:
-    course: Course = explorer.course
-    more = max(1, int(course.responses * ahead))
+    more = max(1, int(explorer.course.responses * ahead))
+    pace = pace_of(explorer.course)
     fresh = new_items(explorer.incidence, float(more))
-    steered = steered_items(course, fresh.estimate, more)
-    lately = items_as_lately(course, more)
+    steered = steered_items(pace, fresh.estimate, more)
+    lately = pace.items(more)
     return (steered.estimate, steered.low, steered.high, lately, fresh.estimate, fresh.low, fresh.high)
 
 

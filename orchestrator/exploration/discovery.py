@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import bisect
 import math
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -28,7 +29,7 @@ _WINDOW = 0.25
 """Share of the responses whose yield is the yield lately; it is compared with that of as many before them."""
 _FEWEST_IN_WINDOW = 3
 _SHAPE = 0.5
-"""How the yield goes on falling: (1 + shape·decline·x/n)^(-1/shape) after x more of n responses."""
+"""How the yield goes on falling: (1 + shape·decline·x/n)^(-1/shape) after x more of n responses; see `Pace`."""
 _USUAL_DECLINE = 1.0
 """A yield that falls as 1/n; what was seen is drawn to it by a third."""
 _TRUST_IN_SEEN = 2 / 3
@@ -126,11 +127,12 @@ def ahead(course: Course, incidence: Incidence, responses: int, points: int = PO
     """
     if course.responses < FEWEST_RESPONSES or incidence.responses < 2 or responses < 1:
         return []
+    pace = pace_of(course)
     found = []
     low = high = 0.0
     for more in np.unique(np.linspace(1, responses, min(points, responses)).round()):
         afresh = new_items(incidence, float(more)).estimate
-        expected = steered_items(course, afresh, float(more))
+        expected = steered_items(pace, afresh, float(more))
         # A bound for more responses is one for fewer, too: the band never narrows.
         low, high = max(low, expected.low), max(high, expected.high)
         items = Interval(*(course.items + value for value in (expected.estimate, low, high)))
@@ -138,15 +140,48 @@ def ahead(course: Course, incidence: Incidence, responses: int, points: int = PO
     return found
 
 
-def steered_items(course: Course, afresh: float, responses: float) -> Interval:
+class Pace(NamedTuple):
+    """The yield lately, and how it falls.
+
+    Attributes:
+        lately: New items of a response, in the middle of the last responses that were looked at.
+        since: Responses since that middle.
+        rate: It is lately · (1 + rate·x)^(-1/shape) after x responses from that middle on.
+    """
+
+    lately: float
+    since: float
+    rate: float
+
+    def items(self, responses: float) -> float:
+        """New items of so many responses more."""
+        if self.rate == 0:
+            return self.lately * responses
+        # ∫ (1 + rate·x)^-2 dx
+        begin, end = (1 / (1 + self.rate * at) for at in (self.since, self.since + responses))
+        return self.lately / self.rate * (begin - end)
+
+
+def pace_of(course: Course) -> Pace:
+    """From the last quarter of the responses, and the one before it; there must be two responses at least."""
+    made = course.responses
+    window = min(made // 2, max(_FEWEST_IN_WINDOW, round(made * _WINDOW)))
+    middle = course.items_at(made - window)
+    late, early = course.items - middle, middle - course.items_at(made - 2 * window)
+    seen = math.log((early + 0.5) / (late + 0.5)) * made / window
+    decline = min(_STEEPEST, max(0.0, _TRUST_IN_SEEN * seen + (1 - _TRUST_IN_SEEN) * _USUAL_DECLINE))
+    return Pace(late / window, window / 2, _SHAPE * decline / made)
+
+
+def steered_items(pace: Pace, afresh: float, responses: float) -> Interval:
     """New items of so many responses more, with a 90 % band.
 
     Args:
-        course: The search so far, `FEWEST_RESPONSES` at least.
+        pace: The search's.
         afresh: What as many fresh ones are expected to bring.
         responses: How many.
     """
-    as_lately = items_as_lately(course, responses)
+    as_lately = pace.items(responses)
     apart = math.log((as_lately + 1) / (afresh + 1))
     estimate = (as_lately + 1) * math.exp(-_SHARE_OF_FRESH * apart) - 1
     up = estimate * math.expm1(_UP + _UP_APART * max(0.0, -apart))
@@ -154,19 +189,3 @@ def steered_items(course: Course, afresh: float, responses: float) -> Interval:
     # What comes is a count: its own chance is added.
     chance = Z_95 * math.sqrt(estimate + 1)
     return Interval(estimate, max(0.0, estimate - math.hypot(down, chance)), estimate + math.hypot(up, chance))
-
-
-def items_as_lately(course: Course, responses: float) -> float:
-    """New items of so many responses more if the yield goes on falling as it did lately."""
-    made = course.responses
-    window = min(made // 2, max(_FEWEST_IN_WINDOW, round(made * _WINDOW)))
-    middle = course.items_at(made - window)
-    late, early = course.items - middle, middle - course.items_at(made - 2 * window)
-    seen = math.log((early + 0.5) / (late + 0.5)) * made / window
-    decline = min(_STEEPEST, max(0.0, _TRUST_IN_SEEN * seen + (1 - _TRUST_IN_SEEN) * _USUAL_DECLINE))
-    if decline == 0:
-        return late / window * responses
-    # ∫ (1 + rate·x)^-2 dx: `late` is the yield in the middle of its window.
-    rate = _SHAPE * decline / made
-    since = window / 2
-    return late / window / rate * (1 / (1 + rate * since) - 1 / (1 + rate * (since + responses)))

@@ -14,7 +14,7 @@ from orchestrator.exploration.discovery import (
     Course,
     Step,
     ahead,
-    items_as_lately,
+    pace_of,
     steered_items,
 )
 from orchestrator.exploration.incidence import Incidence
@@ -95,20 +95,20 @@ def test_fresh_responses_are_needed_for_a_forecast() -> None:
 
 def test_a_yield_that_does_not_fall_goes_on_nearly_so() -> None:
     """A steady search is expected to slow down a little, for all do in the end."""
-    steady = items_as_lately(course_of([10] * 80), 20)
+    steady = pace_of(course_of([10] * 80)).items(20)
     assert 150 < steady < 200
 
 
 def test_a_yield_that_falls_goes_on_falling() -> None:
     """After 40, 20 and 10 items a response fewer than 10 are expected."""
-    falling = items_as_lately(course_of([40] * 20 + [20] * 20 + [10] * 20), 20)
+    falling = pace_of(course_of([40] * 20 + [20] * 20 + [10] * 20)).items(20)
     assert 60 < falling < 160
 
 
 def test_a_search_that_has_dried_up_brings_next_to_nothing() -> None:
     """Neither as lately nor afresh; the band still allows for a few items."""
     course = course_of([30] * 20 + [0] * 60)
-    found = steered_items(course, 0.0, 40)
+    found = steered_items(pace_of(course), 0.0, 40)
     assert found.estimate < 1
     assert 0 < found.high < 6
 
@@ -116,8 +116,8 @@ def test_a_search_that_has_dried_up_brings_next_to_nothing() -> None:
 def test_where_both_laws_differ_the_band_reaches_to_the_fresh_one() -> None:
     """A steering that does well is likelier to end sooner than thought than later; and the other way round."""
     course = course_of([20] * 80)
-    well = steered_items(course, 30.0, 40)
-    badly = steered_items(course, 3000.0, 40)
+    well = steered_items(pace_of(course), 30.0, 40)
+    badly = steered_items(pace_of(course), 3000.0, 40)
     assert well.low / well.estimate < badly.low / badly.estimate
     assert badly.high / badly.estimate > well.high / well.estimate
 
