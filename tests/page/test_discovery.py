@@ -141,8 +141,8 @@ def test_a_topic_of_before_shows_nothing_of_it(page: Page, service: WebService) 
 def test_a_running_topic_is_followed(page: Page, api: Api) -> None:
     """Curve and parts grow by themselves, nothing moves when the first of them comes, and they stay when it ends."""
     topic = TopicPage(page)
-    quick = ["test.tokens_per_second=2000", "test.time_to_first_chunk_s=0.2", "test.facets=8"]
-    topic_id = api.start("Followed", provider_options=[*quick, "test.universe_size=1500"], iterations=30)
+    quick = ["test.tokens_per_second=400", "test.time_to_first_chunk_s=0.3", "test.facets=8"]
+    topic_id = api.start("Followed", provider_options=[*quick, "test.universe_size=50000"])  # it does not end by itself
     topic.open(topic_id)
     expect(page.locator("parts-table")).to_be_attached()
     place = "(name) => document.querySelector(`[aria-label=${name}]`).getBoundingClientRect().height"
@@ -155,7 +155,8 @@ def test_a_running_topic_is_followed(page: Page, api: Api) -> None:
     assert page.evaluate(place, "Parts") == before[1]
     assert page.evaluate(place, "Discovery") >= before[0]
     expect(page.get_by_test_id("discovery-chart").locator("canvas")).to_be_visible()
-    topic.expect_state("Finished")
+    topic.answer_stop("now")
+    topic.expect_state("Interrupted")
     last = api.view(topic_id)["discovery"]["curve"][-1]
     told = f"{last['items']:,} items after {last['responses']} responses.".replace(",", SPACING)
     expect(words).to_contain_text(told)
