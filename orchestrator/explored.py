@@ -23,9 +23,9 @@ from orchestrator.exploration.overlap import PARTS
 from orchestrator.stats import RunStats
 from orchestrator.stopping import price_of_next_usd
 
-_EVERY_S = 1.0
+_EVERY_S = 0.5
 """The discovery is made anew so often at most: nobody sees more of it …"""
-_AT_LEAST_APART = 50.0
+_AT_LEAST_APART = 20.0
 """… and it is not made for so many times as long as making it took: some milliseconds, more with hundreds of parts."""
 _KINDS: dict[Way, Literal["facet", "letter", "language"]] = {
     Way.FACET: "facet",

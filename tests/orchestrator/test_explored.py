@@ -45,7 +45,7 @@ def test_nothing_is_shown_before_the_first_response() -> None:
 
 
 def test_the_curve_grows_with_responses_not_with_views() -> None:
-    """It is made anew when a response has come, and not before a second has gone by."""
+    """It is made anew when a response has come, and not before half a second has gone by."""
     search = Search()
     search.answer(search.explorer.plain, 5)
     first = search.explored.discovery()
@@ -59,7 +59,7 @@ def test_the_curve_grows_with_responses_not_with_views() -> None:
     assert second.curve[-1] == DiscoveryPoint(2, 8)
     search.answer(search.explorer.plain, 2)
     assert search.explored.discovery() is second
-    search.clock.now += 1
+    search.clock.now += 0.5
     third = search.explored.discovery()
     assert third is not None
     assert third.curve[-1] == DiscoveryPoint(3, 10)
