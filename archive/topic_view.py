@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from archive.exploration import kept_exploration
 from archive.failures import DATABASE_NAME
 from archive.run_reader import PORTION, RunReader, moment, reading
+from contract.discovery import KeptExploration
 from contract.errors import ErrorKind
 from contract.service import ProviderView, TopicState, TopicView
 from contract.text import printable
@@ -127,7 +129,8 @@ def topic_view(folder: Path) -> TopicView:
     """A topic from its folder. For one that runs now, this is what its database says of the run so far.
 
     Figures are those of the last run; `unique` and `held` are of the folder. `at` is the run's end, or its last sign of
-    life. What a folder does not tell is left at its default: coverage, what went on at the end, the producers. A
+    life. What a folder does not tell is left at its default: what went on at the end, the producers. How far the topic
+    is explored is what a run last wrote of it, at its end or some seconds ago; earlier versions wrote nothing. A
     provider's `weight` is its share of the run's orders.
 
     A folder holds orders, not calls: an order's attempts are its calls. Those of a failed order have all failed, those
@@ -151,11 +154,13 @@ def topic_view(folder: Path) -> TopicView:
             return TopicView(folder.name, topic, "interrupted", at, unique=unique, held=held, explanation=_NOT_BEGUN)
         number, settings, started_at, ended_at, stop_reason = runs[0]
         sums = _sums(reader, number)
+        kept = kept_exploration(reader) or KeptExploration(number)
         latest = [_Latest(*row) for row in reader.rows(_LATEST, (_BEHIND_ALL, _LATEST_ORDERS, number))]
     started, ended = moment(started_at), moment(ended_at)
     reason = stop_reason if ended is not None and stop_reason else "killed"
     chosen = _decoded(settings)
-    explanation = _explanation(reason, chosen, sums)
+    ended_so = kept.run == number and reason != "killed"
+    explanation = kept.explanation if ended_so and kept.explanation else _explanation(reason, chosen, sums)
     state = _state(reason)
     at = ended if ended is not None else _last_sign(latest, started or 0.0)
     total = _total(sums.values())
@@ -179,6 +184,9 @@ def topic_view(folder: Path) -> TopicView:
         cost_usd=total.cost_usd,
         elapsed_s=max(0.0, at - (at if started is None else started)),
         share_new=_share_new(latest),
+        coverage=kept.coverage,
+        exploration=kept.exploration,
+        discovery=kept.discovery,
         started_at=started,
         ended_at=ended,
         stop_reason=reason,

@@ -8,6 +8,8 @@ import time
 from collections.abc import Container
 from pathlib import Path
 
+import msgspec
+
 from archive.run_reader import stamp
 from archive.topic_view import topic_view
 from contract.errors import ConfigurationError, OrchestratorError
@@ -66,7 +68,7 @@ class Topics:
         self._seen: dict[str, _Seen] = {}
 
     def views(self, without: Container[str] = ()) -> list[TopicView]:
-        """All topics as `topic_view` shows them, the one with the latest activity first.
+        """All topics as `topic_view` shows them, the one with the latest activity first; `discovery` is left out.
 
         Left out, with the reason in the log at debug: folders that were set aside, that hold no run, or whose database
         cannot be read.
@@ -93,7 +95,8 @@ class Topics:
             earlier = self._seen.get(name)
             if earlier is not None and earlier.settled and earlier.stamp == found:
                 return earlier
-            return _Seen(found, changed_at < now - _SETTLED_S, topic_view(folder))
+            view = msgspec.structs.replace(topic_view(folder), discovery=None)
+            return _Seen(found, changed_at < now - _SETTLED_S, view)
         except (OrchestratorError, OSError) as error:
             log.debug("%s is left out: %s", printable(name), printable(str(error)))
             return _Seen(found, settled=False, view=None)

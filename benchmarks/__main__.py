@@ -19,7 +19,7 @@ from benchmarks import (
     web_million,
     web_slowdown,
 )
-from benchmarks.exhaustion import estimates, forecasts, plans, steering
+from benchmarks.exhaustion import discoveries, estimates, forecasts, plans, steering
 from benchmarks.report import Table
 
 BENCHMARKS: dict[str, Callable[[int], Table]] = {
@@ -37,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "exhaustion-forecasts": forecasts.forecasts,
     "exhaustion-plans": plans.plans,
     "exhaustion-savings": plans.savings,
+    "exhaustion-discovery": discoveries.discoveries,
     "exhaustion-recall": steering.recall,
     "exhaustion-ablation": steering.ablation,
     "exhaustion-stopping": steering.stopping,

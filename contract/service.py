@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from contract.discovery import DiscoveryView, ExplorationView
 from contract.messages import Decoder, LogLine, Ready, Secret, Shutdown, TelemetrySetup
 
 TopicState = Literal["starting", "running", "paused", "stopping", "finished", "interrupted", "failed"]
@@ -92,30 +93,6 @@ class ProducerView(msgspec.Struct, frozen=True):
     restarts: int = 0
 
 
-class ExplorationView(msgspec.Struct, frozen=True):
-    """How far the topic is explored, as estimated from responses that were asked afresh.
-
-    Attributes:
-        coverage_low: Lower end of the 90 % interval of `TopicView.coverage`.
-        coverage_high: Its upper end.
-        without_noise: The coverage if what came only once more often than repeats let expect is noise.
-        fresh_responses: How many responses the estimate stands on.
-        distinct_at_most: Known items ÷ a lower bound on all distinct ones.
-        next_yield: Expected new items of the next response.
-        next_price_usd: Expected cost of the next new item; None where a price is unknown or nothing new is expected.
-        ways: How many responses each way of asking has brought, and how many new items: `{"facet": [12, 340]}`.
-    """
-
-    coverage_low: float
-    coverage_high: float
-    without_noise: float
-    fresh_responses: int
-    distinct_at_most: float
-    next_yield: float
-    next_price_usd: float | None = None
-    ways: dict[str, tuple[int, int]] = {}
-
-
 class TopicView(msgspec.Struct, frozen=True, tag="view"):
     """Everything that is shown of a topic's run at one moment. Counts are of this run, except `unique` and `held`.
 
@@ -145,6 +122,8 @@ class TopicView(msgspec.Struct, frozen=True, tag="view"):
         share_new: Share of new items in the last responses, 0 to 1; None before the first.
         coverage: Share of what can be found that has been found, 0 to 1; None where it is not known.
         exploration: What that estimate says in full; None as above.
+        discovery: The discovery curve with its forecast, and the topic's parts; None before the first response, in
+            lists of topics, and for a folder that does not tell.
         producers_alive: Producer processes that are ready.
         started_at: When this run began; None before it has.
         ended_at: When it ended; None while it goes on.
@@ -180,6 +159,7 @@ class TopicView(msgspec.Struct, frozen=True, tag="view"):
     share_new: float | None = None
     coverage: float | None = None
     exploration: ExplorationView | None = None
+    discovery: DiscoveryView | None = None
     producers_alive: int = 0
     started_at: float | None = None
     ended_at: float | None = None

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from contract.discovery import ExplorationView
 from contract.errors import ErrorKind, ExitCode
 
 
@@ -152,6 +153,8 @@ class Result(msgspec.Struct, frozen=True):
         explanation: The same in a sentence.
         exit_code: What the command exits with.
         providers: Per provider.
+        coverage: Share of what can be found that has been found, 0 to 1; None where it is not known.
+        exploration: What that estimate says in full; None as above.
     """
 
     topic: str
@@ -172,3 +175,5 @@ class Result(msgspec.Struct, frozen=True):
     explanation: str
     exit_code: int
     providers: tuple[ProviderTotals, ...]
+    coverage: float | None = None
+    exploration: ExplorationView | None = None

@@ -15,6 +15,7 @@ from contract.service import Action, Stop, TopicEvent
 from orchestrator.events import ProviderDisabled, Result, RunEvent, Stopping, StopReason
 from orchestrator.explain import ESTIMATED, explain
 from orchestrator.exploration import Explorer
+from orchestrator.explored import Explored
 from orchestrator.intake import Intake
 from orchestrator.limits import DRY_RESPONSES, Budget
 from orchestrator.observer import UNOBSERVED, RunObserver
@@ -39,6 +40,8 @@ _LEARNT_TEXTS = 4000
 """So many of the newest items show which letters items begin with."""
 _TICK_S = 0.2
 _CHECK_S = 1.0
+_KEEP_S = 10.0
+"""How often it is kept how far the topic is explored, for readers of the folder, and for a run that is killed."""
 _CANCEL_S = 1.0
 """Seconds that cancelled streams get to deliver what they hold."""
 
@@ -87,6 +90,7 @@ class Run:
         self.explorer = Explorer(
             settings.topic, settings.request_size, traits, strategy=settings.strategy, seed=settings.seed
         )
+        self.explored = Explored(self.explorer, self.stats, clock)
         self._relive(store)
         self.desk = OrderDesk(
             settings, self.router, self.budget, prices, store, supervisor, self.explorer, observer, clock
@@ -95,6 +99,8 @@ class Run:
         self._observer = observer
         self._check = check
         self._next_check = clock() + _CHECK_S
+        self._next_keep = clock() + _KEEP_S
+        self._number = 0
         self._clock = clock
         self._cancelling = False
         self._cancel_deadline = float("inf")
@@ -160,9 +166,9 @@ class Run:
         why, and `failure` holds the error where one ended the run.
         """
         try:
-            number = self.store.begin_run(shown_settings(self.settings))
+            self._number = self.store.begin_run(shown_settings(self.settings))
             if self._event_log is not None:
-                self._telling += self._event_log.started(self, number)
+                self._telling += self._event_log.started(self, self._number)
             self.supervisor.start_all()
             while not self._finished():
                 self._take_in(self.supervisor.receive(self._timeout_s()))
@@ -215,6 +221,7 @@ class Run:
         try:
             if not isinstance(self.failure, StorageError):
                 self.desk.abandon()
+                self.store.keep_exploration(self.explored.kept(self._number, self.explanation))
                 self.store.end_run(self.stop_reason)
         except StorageError as error:
             self._fail(StopReason.STORAGE, error)
@@ -242,6 +249,9 @@ class Run:
         if self._clock() >= self._next_check:
             self._next_check = self._clock() + _CHECK_S
             self._check_local()
+        if self._clock() >= self._next_keep:
+            self._next_keep = self._clock() + _KEEP_S
+            self.store.keep_exploration(self.explored.kept(self._number, ""))
         if self.stop_reason is None:
             self.supervisor.replace_dead()
             self._check_limits()
@@ -330,6 +340,7 @@ class Run:
         """What the run did; call it after `rounds` has ended."""
         stats = self.stats
         reason = self.stop_reason or StopReason.CLOSED
+        coverage, exploration = self.explored.exploration()
         return Result(
             topic=self.settings.topic,
             folder=self.store.folder,
@@ -349,4 +360,6 @@ class Run:
             explanation=self.explanation,
             exit_code=reason.exit_code,
             providers=tuple(figures.totals() for figures in stats.providers.values()),
+            coverage=coverage,
+            exploration=exploration,
         )

@@ -8,15 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from contract.service import ExplorationView, ProducerView, ProviderView, TopicState, TopicView
+from contract.service import ProducerView, ProviderView, TopicState, TopicView
 from contract.text import printable
 from orchestrator.events import StopReason
 from orchestrator.settings import shown_settings
-from orchestrator.stopping import price_of_next_usd
 from orchestrator.words import plural
 
 if TYPE_CHECKING:
-    from orchestrator.exploration.coverage import Coverage
     from orchestrator.producers import Producer
     from orchestrator.routing import ProviderState
     from orchestrator.run import Run
@@ -39,7 +37,7 @@ def view_of(run: Run, topic_id: str, clock: Callable[[], float] = time.time) -> 
     """
     stats, totals, state, now = run.stats, run.store.totals(), _state(run), run.stats.clock()
     producers = [one for one in run.supervisor.producers if one.wanted or one.handle is not None]
-    covered = run.explorer.coverage()
+    coverage, exploration = run.explored.exploration()
     why = printable(run.explanation)
     return TopicView(
         id=topic_id,
@@ -64,8 +62,9 @@ def view_of(run: Run, topic_id: str, clock: Callable[[], float] = time.time) -> 
         elapsed_s=stats.elapsed_s,
         items_per_minute=stats.items_per_minute,
         share_new=stats.share_new,
-        coverage=None if covered is None else covered.estimate,
-        exploration=None if covered is None else _exploration(run, covered),
+        coverage=coverage,
+        exploration=exploration,
+        discovery=run.explored.discovery(),
         producers_alive=0 if stats.ended_at is not None else sum(one.ready for one in producers),
         started_at=stats.started_at,
         ended_at=stats.ended_at,
@@ -74,25 +73,6 @@ def view_of(run: Run, topic_id: str, clock: Callable[[], float] = time.time) -> 
         error=why if state == "failed" else "",
         providers=tuple(_provider(run.router.states[name], one, now) for name, one in stats.providers.items()),
         producers=tuple(_producer(run, one) for one in producers),
-    )
-
-
-def _exploration(run: Run, covered: Coverage) -> ExplorationView:
-    ways: dict[str, tuple[int, int]] = {}
-    for arm in run.explorer.arms:
-        if arm.calls:
-            calls, new = ways.get(arm.way, (0, 0))
-            ways[arm.way.value] = (calls + arm.calls, new + arm.new)
-    price = price_of_next_usd(run.explorer, run.stats)
-    return ExplorationView(
-        coverage_low=covered.low,
-        coverage_high=covered.high,
-        without_noise=covered.without_noise,
-        fresh_responses=covered.fresh_responses,
-        distinct_at_most=covered.share_of_distinct_at_most,
-        next_yield=run.explorer.next_yield,
-        next_price_usd=None if price is None or math.isinf(price) else price,
-        ways=ways,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from contract.errors import ErrorKind
@@ -103,6 +104,13 @@ def count(number: int) -> str:
 def plural(number: int, noun: str) -> str:
     """`1 request`, `2 requests`."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def price_of_one(usd: float) -> str:
+    """A price that may be tiny, to two digits: `$0.000051`; from a cent on as `money`."""
+    if usd >= 0.01 or usd == 0:
+        return money(usd)
+    return f"${usd:.{1 - math.floor(math.log10(usd))}f}"
 
 
 def money(cost_usd: float | None) -> str:

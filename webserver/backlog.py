@@ -41,6 +41,7 @@ class Backlog:
         self._characters = 0
         self._view: str | None = None
         self._view_is_last = False
+        self._discovery: str | None = None
         self._summaries: Summaries | None = None
         self._ids: set[str] = set()
         self._ping: str | None = None
@@ -65,6 +66,10 @@ class Backlog:
         """The watched topic's state, in place of one that waits; the last of a run comes behind what led to it."""
         self._view, self._view_is_last = text, last
 
+    def put_discovery(self, text: str) -> None:
+        """The watched topic's discovery, in place of one that waits."""
+        self._discovery = text
+
     def put_summaries(self, summaries: Summaries) -> None:
         """Changed topics. Those that wait and these become one message, made when it can be sent."""
         if self._ids or self._summaries is not None:
@@ -81,7 +86,7 @@ class Backlog:
         """The topic is not watched any more: nothing that waits is of interest."""
         self._news.clear()
         self._characters = 0
-        self._view = None
+        self._view = self._discovery = None
 
     def take(self) -> str | None:
         """The next message, None when nothing waits. States first: news of a run could come without end."""
@@ -95,6 +100,9 @@ class Backlog:
             return self._make_summaries(ids)
         if self._view is not None and not (self._view_is_last and self._news):
             text, self._view = self._view, None
+            return text
+        if self._discovery is not None:
+            text, self._discovery = self._discovery, None
             return text
         if self._news:
             text = self._news.popleft()

@@ -69,7 +69,7 @@ class Catalog:
     # --- views ---------------------------------------------------------------------------------------------
 
     async def all(self) -> list[TopicView]:
-        """All topics; those that run first, then those with the latest activity."""
+        """All topics, without `discovery`; those that run first, then those with the latest activity."""
         live = frozenset(self.live)
 
         def read() -> list[TopicView]:
@@ -77,7 +77,8 @@ class Catalog:
 
         views = {view.id: view for view in await self._workers.run(read, "topics")}
         views.update({view.id: _newer(view, views.get(view.id)) for view in self._link.views.values()})
-        return sorted(views.values(), key=_activity, reverse=True)
+        listed = [msgspec.structs.replace(view, discovery=None) for view in views.values()]
+        return sorted(listed, key=_activity, reverse=True)
 
     async def one(self, id: str) -> TopicView:  # noqa: A002 - the field's word
         """One topic's view. Raises `Problem` 404, or `OrchestratorError` where its folder cannot be read."""

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from contract.discovery import DiscoveryView
 from contract.errors import OrchestratorError
 from contract.service import LIVE_STATES, News, TopicView
 from contract.version import __version__
@@ -69,6 +70,7 @@ class _Watched:
     def __init__(self, hub: Hub, id: str) -> None:  # noqa: A002 - the field's word
         self.clients: set[Client] = set()
         self.view: TopicView | None = None
+        self.discovery: DiscoveryView | None = None
         self.pace = Paced(VIEWS_EVERY_S, lambda: hub.send_view(id))
 
 
@@ -151,10 +153,14 @@ class Hub:
         client.watched = id
         views = [view for view in (self._catalog.told.get(id), found, watched.view) if view is not None]
         watched.view = max(views, key=lambda view: view.at, default=None)
+        discoveries = [view.discovery for view in sorted(views, key=lambda view: view.at) if view.discovery is not None]
+        watched.discovery = discoveries[-1] if discoveries else watched.discovery
         news, gap = recent.missed(items_after, events_after)
         self._put_news(client, _news_message(id, news, gap))
         if watched.view is not None:
             client.backlog.put_view(_view_message(watched.view), last=watched.view.ended_at is not None)
+        if watched.discovery is not None:
+            client.backlog.put_discovery(_discovery_message(id, watched.discovery))
         client.filled.set()
 
     async def end_all(self, code: int, reason: str, timeout_s: float) -> None:
@@ -172,6 +178,8 @@ class Hub:
         """See `Listener`."""
         if view.state in LIVE_STATES and before is not None and before.state not in LIVE_STATES:
             self._recent.pop(view.id, None)  # it may have been started anew
+            if view.id in self._watched:
+                self._watched[view.id].discovery = None
         self._show(view)
         self._forget(view.id)
 
@@ -228,6 +236,9 @@ class Hub:
 
     async def _follow(self, id: str) -> None:  # noqa: A002 - the field's word
         """Tell what another process has found in a topic that somebody watches."""
+        found = await self._find(id)
+        if found is not None and id in self._watched:
+            self._tell_discovery(self._watched[id], found)
         recent = self._recent.get(id)
         if recent is None:
             return
@@ -247,6 +258,17 @@ class Hub:
         message = _view_message(watched.view)
         for client in watched.clients:
             client.backlog.put_view(message, last=watched.view.ended_at is not None)
+            client.filled.set()
+        self._tell_discovery(watched, watched.view)
+
+    def _tell_discovery(self, watched: _Watched, view: TopicView) -> None:
+        """Send a view's discovery to those who watch, if it is another than before."""
+        if view.discovery is None or view.discovery == watched.discovery:
+            return
+        watched.discovery = view.discovery
+        message = _discovery_message(view.id, view.discovery)
+        for client in watched.clients:
+            client.backlog.put_discovery(message)
             client.filled.set()
 
     def _send_summaries(self) -> None:
@@ -308,7 +330,12 @@ def _news_message(id: str, news: News, gap: bool) -> str:  # noqa: A002 - the me
 
 
 def _view_message(view: TopicView) -> str:
-    return _text({"type": "view", "topic": view})
+    """The discovery comes in messages of its own: it is large, and changes less often."""
+    return _text({"type": "view", "topic": msgspec.structs.replace(view, discovery=None)})
+
+
+def _discovery_message(id: str, discovery: DiscoveryView) -> str:  # noqa: A002 - the message's word
+    return _text({"type": "discovery", "id": id, "discovery": discovery})
 
 
 def _text(message: Mapping[str, Any]) -> str:

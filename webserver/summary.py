@@ -6,13 +6,13 @@ import msgspec
 
 from contract.service import TopicView
 
-_LEFT_OUT = frozenset({"settings", "providers", "producers"})
+_LEFT_OUT = frozenset({"settings", "providers", "producers", "discovery"})
 _FIELDS = tuple(field for field in msgspec.structs.fields(TopicView) if field.name not in _LEFT_OUT)
 
 TopicSummary: type[msgspec.Struct] = msgspec.defstruct(
     "TopicSummary",
     [(field.name, field.type) if field.required else (field.name, field.type, field.default) for field in _FIELDS],
-    namespace={"__doc__": "A topic's view without its settings, providers and producers."},
+    namespace={"__doc__": "A topic's view without its settings, providers, producers and discovery."},
     frozen=True,
 )
 

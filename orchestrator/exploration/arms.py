@@ -67,6 +67,8 @@ class Arm:
         distinct: Items that its responses named, each once a response.
         short: Whether its last response had fewer items than responses have.
         list_length: Items on its last avoid-list.
+        distinct_items: Items that it named, each once; counted for parts of the topic only (see `overlap`).
+        shared: Items among them that other parts have named, too.
     """
 
     def __init__(self, way: Way, scope: Scope, parent: Arm | None = None) -> None:
@@ -83,9 +85,12 @@ class Arm:
         self.short = False
         self.list_length = 0
         self._listings: Counter[int] = Counter()
+        self.distinct_items = 0
+        self.shared = 0
         self._failures = 0
         self._weight = 0.0
         self._sum = 0.0
+        self._distinct_sum = 0.0
 
     def failed(self) -> None:
         """Note an order that came to nothing: an arm whose answers never come is not asked for ever."""
@@ -106,11 +111,25 @@ class Arm:
         self.distinct += distinct
         self._weight = self._weight * _MEMORY + 1.0
         self._sum = self._sum * _MEMORY + new
+        self._distinct_sum = self._distinct_sum * _MEMORY + distinct
 
     @property
     def recent(self) -> float:
         """New items of a response, lately; 0 before the first."""
         return self._sum / self._weight if self._weight else 0.0
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of what its last responses named that was known before, 0 to 1; None before the first.
+
+        Where they had avoid-lists it is a lower bound of the share that fresh ones would show.
+        """
+        return max(0.0, 1 - self._sum / self._distinct_sum) if self._distinct_sum else None
+
+    @property
+    def overlap(self) -> float | None:
+        """Share of its items that other parts of the same partition have named, too, 0 to 1; None before any."""
+        return self.shared / self.distinct_items if self.distinct_items else None
 
     def draw(self, prior: float, rng: random.Random) -> float:
         """A draw of its next response's new items (Thompson sampling: Thompson 1933; Chapelle & Li 2011).

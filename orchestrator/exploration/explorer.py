@@ -15,9 +15,11 @@ from orchestrator.exploration.arms import Arm, Listed, Way
 from orchestrator.exploration.asks import Ask, OpenAsk
 from orchestrator.exploration.conversations import Conversations
 from orchestrator.exploration.coverage import Coverage, coverage
+from orchestrator.exploration.discovery import Course
 from orchestrator.exploration.incidence import Incidence
 from orchestrator.exploration.languages import languages_for
 from orchestrator.exploration.lists import AvoidLists
+from orchestrator.exploration.overlap import Overlaps
 from orchestrator.exploration.partitions import Letters, facet_arms, language_arms, letter_arms, usable_facets
 from orchestrator.exploration.tuning import Traits, Tuning
 from orchestrator.exploration.worth import Worth
@@ -80,6 +82,7 @@ class Explorer:
         self.topic = topic
         self.size = size
         self.incidence = Incidence()
+        self.course = Course()
         self.known = 0
         self.tuning = tuning or Tuning()
         self.yields = Yields(size, self.tuning)
@@ -92,6 +95,7 @@ class Explorer:
         self.lists = AvoidLists(self.incidence, self._letters)
         self.worth = Worth()
         self._conversations = Conversations(self.tuning.conversation)
+        self._overlaps = Overlaps()
         self._open: dict[int, OpenAsk] = {}
         self._since_audit = 0
         self._fresh_issued = 0
@@ -273,6 +277,7 @@ class Explorer:
         ids = {*sighted, *(item for item, _ in new)} - order.ids.keys()
         order.ids.update(dict.fromkeys(ids))
         order.new += len(new)
+        self._overlaps.took(order.ask.arm, ids)
         order.ask.arm.took(ids)
         if order.ask.mode != "audit":
             self.incidence.found_elsewhere(ids)
@@ -284,6 +289,8 @@ class Explorer:
             return
         self._planning.discard(order_id)
         arm = order.ask.arm
+        if complete or order.new:
+            self.course.ended(order.new)
         if order.ask.mode == "plan":
             if not complete and arm is self.plain and self._plans_failed < _PLAN_TRIES:
                 self._plans_failed += 1
@@ -345,6 +352,7 @@ class Explorer:
             self._fresh_issued += fresh
             order.new = past.new
             order.ids = dict.fromkeys(past.item_ids)
+            self._overlaps.took(arm, past.item_ids)
             arm.took(past.item_ids)
             if not fresh:
                 self.incidence.found_elsewhere(past.item_ids)
@@ -353,6 +361,7 @@ class Explorer:
     def remember(self, known: int, texts: Iterable[tuple[int, str]]) -> None:
         """So many items are in the store, these among them: called once, after the last `relive`."""
         self.known = known
+        self.course.settle(known)
         for item, text in texts:
             self._learn(item, text)
 

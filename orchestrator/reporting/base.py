@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from contract.discovery import ExplorationView
 from contract.errors import ErrorKind
 from contract.text import printable
 from orchestrator.events import OrderEnded, Result, RunEvent, Stopping, StopReason
-from orchestrator.words import count, in_words, money, span
+from orchestrator.words import count, in_words, money, price_of_one, span
 from telemetry.logs import trace_suffix
 
 if TYPE_CHECKING:
@@ -79,6 +80,29 @@ class SafeFormatter(logging.Formatter):
         return "\n".join(printable(line) for line in super().format(shown).split("\n"))
 
 
+def explored_words(result: Result) -> str:
+    """How far the topic is explored, and what going on would bring; empty where that is not known."""
+    explored = result.exploration
+    if explored is None:
+        return ""
+    return (
+        f"coverage {coverage_words(result.coverage, explored)}, at most {explored.distinct_at_most:.0%} of the "
+        f"distinct items; {next_words(explored)}"
+    )
+
+
+def coverage_words(coverage: float | None, explored: ExplorationView) -> str:
+    """`96.1% (94.0%–97.5%)`."""
+    return f"{coverage or 0.0:.1%} ({explored.coverage_low:.1%}–{explored.coverage_high:.1%})"
+
+
+def next_words(explored: ExplorationView) -> str:
+    """What the next call is expected to bring, and at what price."""
+    price = explored.next_price_usd
+    cost = "" if price is None else f", {price_of_one(price)} each"
+    return f"the next call brings about {explored.next_yield:.1f} new items{cost}"
+
+
 def summary_lines(result: Result, command: str) -> list[tuple[str, str]]:
     """The summary as (name, text) pairs, for the terminal and for plain output."""
     tokens = f"{count(result.input_tokens)} in, {count(result.output_tokens)} out"
@@ -89,6 +113,7 @@ def summary_lines(result: Result, command: str) -> list[tuple[str, str]]:
     cost = money(result.cost_usd)
     if result.cost_usd is None:
         cost = "unknown (no price is known for this model; --price sets one)"
+    explored = [("explored", explored_words(result))] if result.exploration is not None else []
     pairs = [
         ("items", f"{count(result.unique)} unique, {count(result.new)} of them new"),
         ("repeats", f"{count(result.duplicates)} known already, {count(result.refused)} pieces of output refused"),
@@ -96,6 +121,7 @@ def summary_lines(result: Result, command: str) -> list[tuple[str, str]]:
         ("tokens", tokens),
         ("cost", cost),
         ("time", span(result.duration_s)),
+        *explored,
         ("stopped", result.explanation),
         ("files", str(result.folder / "attributes.txt")),
         ("continue", command),

@@ -16,9 +16,10 @@ from rich.text import Text
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import log, log_event, summary_lines
+from orchestrator.reporting.base import coverage_words, log, log_event, summary_lines
+from orchestrator.reporting.curve import curve_lines, curve_words
 from orchestrator.settings import Settings
-from orchestrator.words import count, money, plural, recovery_lines, span
+from orchestrator.words import count, money, plural, price_of_one, recovery_lines, span
 from telemetry.logs import set_up_logging, trace_suffix
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 
 _EVERY_S = 0.25
 _MOST_PRODUCER_ROWS = 12
-_OTHER_ROWS = 15
-"""Lines of the picture beside the producers'."""
+_OTHER_ROWS = 18
+"""Lines of the picture beside the producers' and the curve's."""
+_MOST_CURVE_ROWS = 6
+_FEWEST_CURVE_ROWS = 3
 
 
 class _LogAbove(logging.Handler):
@@ -106,7 +109,7 @@ class LiveReporter:
         state = f"{'paused' if run.paused else 'running'}, Ctrl-C to finish"
         if run.stop_reason is not None:
             state = f"finishing {plural(len(run.desk.open), 'open response')}; Ctrl-C again ends at once"
-        body: list[RenderableType] = [self._figures(run), Text("")]
+        body: list[RenderableType] = [self._figures(run), Text(""), self._explored(run), *self._curve(run), Text("")]
         body += [self._providers(run), Text(""), self._producers(run)]
         newest = self._newest(run)
         if newest is not None:
@@ -119,23 +122,42 @@ class LiveReporter:
 
     def _figures(self, run: Run) -> RenderableType:
         stats = run.stats
-        grid = Table.grid(expand=True, padding=(0, 1))
-        covered = run.explorer.coverage()
-        names = ("unique items", "new a minute", "share new", "coverage", "calls", "tokens", "cost")
-        for _ in names:
-            grid.add_column(justify="center")
-        values = (
-            count(run.store.totals().unique),
-            f"{stats.items_per_minute:,.0f}",
-            "–" if stats.share_new is None else f"{stats.share_new:.0%}",
-            "–" if covered is None else f"{covered.estimate:.0%} ({covered.low:.0%}–{covered.high:.0%})",
-            _calls(run) + (f" ({count(stats.failures)} failed)" if stats.failures else ""),
-            count(stats.input_tokens + stats.output_tokens),
-            money(stats.cost_usd),
+        return _strip(
+            {
+                "unique items": count(run.store.totals().unique),
+                "new a minute": f"{stats.items_per_minute:,.0f}",
+                "share new": "–" if stats.share_new is None else f"{stats.share_new:.0%}",
+                "calls": _calls(run) + (f" ({count(stats.failures)} failed)" if stats.failures else ""),
+                "tokens": count(stats.input_tokens + stats.output_tokens),
+                "cost": money(stats.cost_usd),
+            }
         )
-        grid.add_row(*(Text(value, style="bold") for value in values))
-        grid.add_row(*(Text(name, style="dim") for name in names))
-        return grid
+
+    def _explored(self, run: Run) -> RenderableType:
+        coverage, explored = run.explored.exploration()
+        price = None if explored is None else explored.next_price_usd
+        return _strip(
+            {
+                "coverage": "–" if explored is None else coverage_words(coverage, explored),
+                "of distinct items": "–" if explored is None else f"at most {explored.distinct_at_most:.0%}",
+                "next call brings": "–" if explored is None else f"{explored.next_yield:.1f} new",
+                "next item costs": "–" if price is None else price_of_one(price),
+            }
+        )
+
+    def _curve(self, run: Run) -> list[RenderableType]:
+        """The discovery curve, where the terminal has room for it below everything else."""
+        discovery = run.explored.discovery()
+        rows = self._console.height - _OTHER_ROWS - len(run.stats.providers) - self._producer_rows(run) - 2
+        if discovery is None or rows < _FEWEST_CURVE_ROWS:
+            return []
+        lines = curve_lines(discovery, max(20, self._console.width - 3) - 4, min(rows, _MOST_CURVE_ROWS))
+        return [Text(""), *lines, Text(curve_words(discovery), style="dim", justify="center")] if lines else []
+
+    def _producer_rows(self, run: Run) -> int:
+        """Lines of the table of producers, without its head."""
+        producers = sum(one.wanted or one.handle is not None for one in run.supervisor.producers)
+        return max(1, min(_MOST_PRODUCER_ROWS, producers, self._console.height - _OTHER_ROWS))
 
     def _providers(self, run: Run) -> RenderableType:
         table = Table(expand=True, box=None, header_style="dim", pad_edge=False)
@@ -162,7 +184,7 @@ class LiveReporter:
         for name in ("state", "open", "calls", "new", "known"):
             table.add_column(name, justify="right" if name != "state" else "left", no_wrap=True)
         producers = [one for one in run.supervisor.producers if one.wanted or one.handle is not None]
-        rows = max(1, min(_MOST_PRODUCER_ROWS, self._console.height - _OTHER_ROWS))
+        rows = self._producer_rows(run)
         for producer in producers[:rows]:
             figures = run.stats.producers[producer.index]
             state = "starting" if not producer.ready else "asking" if producer.open_orders else "idle"
@@ -188,6 +210,16 @@ class LiveReporter:
         text.append(" · ".join(reversed(latest)), style="none")
         text.truncate(max(20, (self._console.width - 6) * 3), overflow="ellipsis")
         return text
+
+
+def _strip(figures: dict[str, str]) -> RenderableType:
+    """Figures side by side, each above its name."""
+    grid = Table.grid(expand=True, padding=(0, 1))
+    for _ in figures:
+        grid.add_column(justify="center")
+    grid.add_row(*(Text(value, style="bold") for value in figures.values()))
+    grid.add_row(*(Text(name, style="dim") for name in figures))
+    return grid
 
 
 def _health(state: ProviderState, now: float) -> Text:

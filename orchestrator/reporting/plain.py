@@ -13,7 +13,7 @@ import msgspec
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import SafeFormatter, log, log_event, summary_lines
+from orchestrator.reporting.base import SafeFormatter, coverage_words, log, log_event, next_words, summary_lines
 from orchestrator.settings import Settings
 from orchestrator.words import count, money, plural, recovery_lines
 from telemetry.logs import ErrorStreamHandler, set_up_logging
@@ -61,7 +61,7 @@ class QuietReporter:
 
 
 class LogReporter:
-    """Log lines on stderr, a line of figures every ten seconds, the summary on stdout."""
+    """Log lines on stderr, a line of figures with coverage and price every ten seconds, the summary on stdout."""
 
     def __init__(self, settings: Settings, command: str) -> None:
         self._settings = settings
@@ -126,10 +126,12 @@ def figures_line(run: Run) -> str:
     """The figures of the moment in one line."""
     stats = run.stats
     share = "–" if stats.share_new is None else f"{stats.share_new:.0%}"
+    coverage, explored = run.explored.exploration()
+    far = "" if explored is None else f"; coverage {coverage_words(coverage, explored)}, {next_words(explored)}"
     return (
         f"{count(run.store.totals().unique)} items, {stats.items_per_minute:.0f} new a minute, {share} new lately; "
         f"{count(stats.calls)} calls ({count(stats.failures)} failed), "
-        f"{count(stats.input_tokens + stats.output_tokens)} tokens, {money(stats.cost_usd)}"
+        f"{count(stats.input_tokens + stats.output_tokens)} tokens, {money(stats.cost_usd)}{far}"
     )
 
 

@@ -13,8 +13,10 @@ from typing import cast
 
 import msgspec
 
+from archive import exploration
 from archive.failures import storage_error, translated
 from archive.filesystem import FileSystem
+from contract.discovery import KeptExploration
 from contract.errors import ErrorKind, OrchestratorError, StorageError
 from contract.identity import Identity, key_of
 from contract.messages import WHOLE, Refusal, Scope, Usage
@@ -186,6 +188,14 @@ class Store:
             self._database.executemany(
                 "INSERT INTO parts VALUES (?, ?, ?)",
                 [(order_id, at, clean_line(part)) for at, part in enumerate(parts)],
+            )
+
+    def keep_exploration(self, kept: KeptExploration) -> None:
+        """Keep how far the topic is explored, in place of what was kept before."""
+        with self._guarded(), Transaction(self._database):
+            self._database.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (exploration.META_NAME, exploration.encode(kept).decode()),
             )
 
     def texts(self, item_ids: Sequence[int]) -> list[str]:

@@ -10,19 +10,20 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from orchestrator.events import StopReason
+from orchestrator.exploration import Ask
 from orchestrator.reporting.live import LiveReporter
 from orchestrator.run import Run
 from tests.orchestrator.run_cases import Clock, alive, call, reads, still_run
 
 
-def picture(run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
+def picture(run: Run, monkeypatch: pytest.MonkeyPatch, width: int = 160, height: int = 60) -> str:
     """What a person sees."""
     shown: list[RenderableType] = []
     monkeypatch.setattr(Live, "update", lambda self, content, refresh: shown.append(content))
-    monkeypatch.setenv("COLUMNS", "160")
-    monkeypatch.setenv("LINES", "60")
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("LINES", str(height))
     LiveReporter(run.settings, "orchestrator --topic Fruit").started(run)
-    console = Console(file=io.StringIO(), width=160, record=True)
+    console = Console(file=io.StringIO(), width=width, record=True)
     console.print(shown[0])
     return console.export_text()
 
@@ -86,3 +87,43 @@ def test_producers_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
     run.supervisor.producers[4].wanted = False
     shown = [(words[0], words[4]) for words in rows(picture(run, monkeypatch), "") if words[1:3] == ["·", "pid"]]
     assert shown == [("0", "idle"), ("1", "asking"), ("2", "leaving"), ("3", "starting")]
+
+
+def explored(run: Run) -> None:
+    """A dozen fresh responses have come: each names four new items and some known ones."""
+    run.stats.providers["test:a"].cost_usd = 0.024
+    run.stats.providers["test:a"].calls = 12
+    for order in range(1, 13):
+        run.explorer.issued(order, Ask("audit", run.explorer.plain), "test:a")
+        new = [(number, f"Item {number}") for number in range(4 * order - 3, 4 * order + 1)]
+        run.explorer.took(order, range(1, min(9, 4 * order - 4)), new)
+        run.explorer.ended(order, complete=True)
+
+
+def test_how_far_the_topic_is_explored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coverage with its interval, the bound on distinct items, the next call's yield and price, and the curve."""
+    run = still_run(Clock())
+    assert "coverage" in picture(run, monkeypatch)
+    explored(run)
+    coverage, found = run.explored.exploration()
+    assert found is not None
+    text = picture(run, monkeypatch)
+    assert f"{coverage:.1%} ({found.coverage_low:.1%}–{found.coverage_high:.1%})" in text
+    assert f"at most {found.distinct_at_most:.0%}" in text
+    assert "4.0 new" in text
+    assert "$0.00050" in text
+    assert "48 items after 12 responses; after 12 more about" in text
+    assert text.count("█") > 20
+    assert "░" in text
+
+
+@pytest.mark.parametrize(("height", "curve"), [(60, True), (27, True), (24, False), (10, False)])
+def test_the_curve_is_there_where_there_is_room(monkeypatch: pytest.MonkeyPatch, height: int, curve: bool) -> None:
+    """A terminal of usual height keeps what it had, and the picture is never higher than the terminal."""
+    run = still_run(Clock(), ("a",), producers=2)
+    alive(run, 0)
+    alive(run, 1)
+    explored(run)
+    text = picture(run, monkeypatch, width=100, height=height)
+    assert ("items after 12 responses" in text) is curve
+    assert height < 20 or len(text.rstrip("\n").split("\n")) <= height

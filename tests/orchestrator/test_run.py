@@ -1,6 +1,7 @@
 """The run's loop over in-memory seams: producers are threads that answer as each test says."""
 
 import itertools
+import json
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from archive.filesystem import MemoryFileSystem
+from contract.discovery import KeptExploration
 from contract.errors import ConnectionFailed, ErrorKind, ProducerStartError
 from contract.identity import Identity
 from contract.messages import (
@@ -24,6 +26,7 @@ from contract.messages import (
     Usage,
 )
 from orchestrator.events import ItemFound, OrderEnded, ProducerDied, ProviderDisabled, RunEvent, StopReason
+from orchestrator.exploration.discovery import Step
 from orchestrator.exploration.explorer import PILOT
 from orchestrator.limits import DRY_RESPONSES
 from orchestrator.observer import UNOBSERVED, RunObserver
@@ -176,6 +179,35 @@ def test_a_second_run_continues() -> None:
     play(run)
     assert (run.result().unique, run.result().new) == (5, 1)
     assert answers.orders[0].id == 2
+
+
+def test_how_far_the_topic_is_explored_is_kept_and_goes_on() -> None:
+    """The figures of the end are in the result and in run.json; the next run begins with the curve of this one."""
+    filesystem = MemoryFileSystem()
+    run = build(Answers(numbered()), filesystem, iterations=5)
+    play(run)
+    result = run.result()
+    assert result.exploration is not None
+    with filesystem.open_read(FOLDER / "run.json") as stream:
+        manifest = json.loads(stream.read())
+    assert manifest["run"]["explanation"] == result.explanation
+    assert manifest["exploration"]["coverage"] == result.coverage
+    assert manifest["exploration"]["next_yield"] == result.exploration.next_yield
+    assert run.explorer.course.steps()[-1] == Step(10, 31)
+    again = build(Answers(numbered()), filesystem, iterations=5)
+    assert again.explorer.course.steps() == run.explorer.course.steps()
+    again.store.close()
+
+
+def test_a_run_keeps_how_far_it_is_while_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For readers of its folder, and in case it is killed; why it ended is known at the end only."""
+    monkeypatch.setattr("orchestrator.run._KEEP_S", 0.0)
+    kept: list[KeptExploration] = []
+    monkeypatch.setattr(Store, "keep_exploration", lambda store, one: kept.append(one))
+    play(build(Answers(numbered()), iterations=5))
+    assert {one.run for one in kept} == {1}
+    assert {one.explanation for one in kept[:-1]} == {""}
+    assert kept[-1].explanation.startswith("every producer has made its requests")
 
 
 def test_max_attributes_is_exact() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.filesystem import FileSystem, MemoryFileSystem, RealFileSystem
+from contract.discovery import ExplorationView, KeptExploration
 from contract.errors import ConfigurationError, ErrorKind, FolderBusyError, ForeignDatabaseError, StorageError
 from contract.identity import Identity, key_of
 from contract.messages import Item, Refusal, Usage
@@ -264,6 +265,7 @@ def test_run_json_says_what_happened(files: FileSystem, folder: Path) -> None:
         "started_at": "2026-09-21T14:13:20Z",
         "ended_at": "2026-09-21T14:13:20Z",
         "stop_reason": "exhausted",
+        "explanation": None,
         "unique_before": 0,
         "unique_after": 2,
         "settings": None,
@@ -271,6 +273,36 @@ def test_run_json_says_what_happened(files: FileSystem, folder: Path) -> None:
     assert late["run"]["settings"]["producers"] == 3
     assert late["totals"]["orders"] == {"open": 0, "done": 1, "failed": 0, "interrupted": 1}
     assert (late["totals"]["cost_usd"], late["providers"]["openai"]["new"]) == (0.25, 2)
+
+
+def test_run_json_says_how_far_the_topic_is_explored(files: FileSystem, folder: Path) -> None:
+    """The last figures that were kept, and why the run ended; what was kept before is replaced."""
+    store = open_store(folder, files)
+    number = store.begin_run({})
+    assert json.loads(read_bytes(files, folder / "run.json"))["exploration"] is None
+    explored = ExplorationView(0.8, 0.9, 0.95, 12, 0.7, 3.5, 0.001, {"facet": (3, 40)})
+    store.keep_exploration(KeptExploration(number, "", 0.5, explored))
+    store.keep_exploration(KeptExploration(number, "nothing is left", 0.85, explored))
+    store.end_run("exhausted")
+    store.close()
+    manifest = json.loads(read_bytes(files, folder / "run.json"))
+    assert manifest["run"]["explanation"] == "nothing is left"
+    assert manifest["exploration"] == {
+        "coverage": 0.85,
+        "coverage_low": 0.8,
+        "coverage_high": 0.9,
+        "without_noise": 0.95,
+        "fresh_responses": 12,
+        "distinct_at_most": 0.7,
+        "next_yield": 3.5,
+        "next_price_usd": 0.001,
+        "ways": {"facet": [3, 40]},
+    }
+    store = open_store(folder, files)
+    store.begin_run({})
+    store.close()
+    later = json.loads(read_bytes(files, folder / "run.json"))
+    assert (later["run"]["explanation"], later["exploration"]) == (None, manifest["exploration"])
 
 
 # --- opening -------------------------------------------------------------------------------------------------

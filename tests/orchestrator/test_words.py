@@ -19,7 +19,7 @@ from orchestrator.events import (
 )
 from orchestrator.reporting.base import log_event
 from orchestrator.store import Recovery
-from orchestrator.words import count, in_words, money, plural, recovery_lines, span
+from orchestrator.words import count, in_words, money, plural, price_of_one, recovery_lines, span
 
 
 def order(error: ErrorKind | None, retry_in_s: float | None = None) -> OrderEnded:
@@ -119,3 +119,19 @@ def test_numbers_for_people() -> None:
     assert (count(1234567), plural(1, "item"), plural(2000, "item")) == ("1,234,567", "1 item", "2,000 items")
     assert [money(cost) for cost in (None, 0, 0.01234, 1234.5)] == ["unknown", "$0", "$0.0123", "$1,234.50"]
     assert [span(seconds) for seconds in (1.23, 61, 3661)] == ["1.2 s", "1 min 01 s", "1 h 01 min"]
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"),
+    [
+        (0.0, "$0"),
+        (0.0000512, "$0.000051"),
+        (0.00099, "$0.00099"),
+        (0.004, "$0.0040"),
+        (0.02, "$0.0200"),
+        (3.0, "$3.00"),
+    ],
+)
+def test_prices_of_one_item_stay_visible(usd: float, shown: str) -> None:
+    """Items cost thousandths of a cent: two digits of that are shown."""
+    assert price_of_one(usd) == shown

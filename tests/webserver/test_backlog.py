@@ -32,6 +32,19 @@ def test_states_come_before_news() -> None:
     assert _all(backlog) == []
 
 
+def test_a_discovery_is_sent_once_the_newest() -> None:
+    """It comes behind the state and before the news; of a topic that is not watched any more it is not sent."""
+    backlog = Backlog(_made)
+    backlog.put_news("news")
+    backlog.put_discovery("older")
+    backlog.put_view("view")
+    backlog.put_discovery("newer")
+    assert _all(backlog) == ["view", "newer", "news"]
+    backlog.put_discovery("of another topic")
+    backlog.forget_topic()
+    assert _all(backlog) == []
+
+
 def test_the_last_state_comes_behind_what_led_to_it() -> None:
     """Whoever sees that a run has ended has its last news; the first state of the next run waits for no news."""
     backlog = Backlog(_made)

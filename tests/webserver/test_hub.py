@@ -6,6 +6,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from contract.discovery import DiscoveryPoint, DiscoveryView
 from contract.service import News, TopicView
 from tests.webserver.serving import event, in_loop, item, view
 from webserver import hub as module
@@ -130,3 +131,59 @@ async def test_nothing_is_kept_of_topics_that_nobody_needs() -> None:
     hub.news("unknown", News((item(1),)))
     assert hub._recent == {}
     assert hub._watched == {}
+
+
+def _found(items: int) -> DiscoveryView:
+    return DiscoveryView((DiscoveryPoint(0, 0), DiscoveryPoint(1, items)))
+
+
+def _discoveries(client: Client) -> list[int]:
+    return [message["discovery"]["curve"][-1]["items"] for message in _taken(client) if message["type"] == "discovery"]
+
+
+@in_loop
+async def test_a_discovery_comes_when_it_has_changed() -> None:
+    """In a message of its own, not with each view: it is long, and views come all the time."""
+    first = view("a", discovery=_found(3))
+    hub, client = await _joined(FewTopics(first))
+    await hub.watch(client, "a", 0, 0)
+    messages = _taken(client)
+    assert [message["type"] for message in messages] == ["view", "discovery", "news"]
+    assert messages[0]["topic"]["discovery"] is None
+    assert messages[1]["id"] == "a"
+    hub.viewed(view("a", at=first.at + 1, discovery=_found(3)), first)
+    hub.send_view("a")
+    assert [message["type"] for message in _taken(client)].count("discovery") == 0
+    hub.viewed(view("a", at=first.at + 2, discovery=_found(4)), first)
+    hub.send_view("a")
+    assert _discoveries(client) == [4]
+
+
+@in_loop
+async def test_whoever_comes_later_gets_the_discovery() -> None:
+    """The newest, though the view that told it is gone."""
+    first = view("a", discovery=_found(3))
+    catalog = FewTopics(first)
+    hub, client = await _joined(catalog)
+    await hub.watch(client, "a", 0, 0)
+    hub.viewed(view("a", at=first.at + 1, discovery=_found(5)), first)
+    hub.send_view("a")
+    catalog.told["a"] = view("a", at=first.at + 2)
+    later = await hub.join()
+    await hub.watch(later, "a", 0, 0)
+    assert _discoveries(later) == [5]
+
+
+@in_loop
+async def test_a_topic_that_begins_anew_has_no_discovery_yet() -> None:
+    """That of the run before is not shown as the new one's."""
+    ended = view("a", state="finished", discovery=_found(3))
+    catalog = FewTopics(ended)
+    hub, client = await _joined(catalog)
+    await hub.watch(client, "a", 0, 0)
+    anew = view("a", at=ended.at + 1)
+    catalog.told["a"] = anew
+    hub.viewed(anew, ended)
+    later = await hub.join()
+    await hub.watch(later, "a", 0, 0)
+    assert _discoveries(later) == []

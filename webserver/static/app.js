@@ -137,6 +137,7 @@ export class Page {
     });
     on("topics", ({ topics }) => this.#takeTopics(topics, this.#whole));
     on("view", ({ topic }) => this.model?.takeView(topic));
+    on("discovery", (message) => this.model?.takeDiscovery(message));
     on("news", (news) => this.model?.takeNews(news));
     on("status", () => {
       // The handshake's refusal says nothing: HTTP tells whether the service is away or wants a token.

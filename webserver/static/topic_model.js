@@ -15,6 +15,8 @@ const CHART_POINTS = 600;
 export class TopicModel extends EventTarget {
   /** @type {any} a TopicView, null until it is loaded */
   view = null;
+  /** @type {any} a DiscoveryView; null where there is none: at the beginning, or of a folder that does not tell */
+  discovery = null;
   /** @type {import("./api.js").ApiError | null} why there is none */
   error = null;
   /** @type {any[]} TopicEvents, oldest first */
@@ -91,7 +93,14 @@ export class TopicModel extends EventTarget {
     this.#changed();
   }
 
-  /** @param {any} summary a TopicView without providers, producers and settings */
+  /** @param {{id: string, discovery: any}} message */
+  takeDiscovery({ id, discovery }) {
+    if (id !== this.id) return;
+    this.discovery = discovery;
+    this.#changed();
+  }
+
+  /** @param {any} summary a TopicView without providers, producers, settings and discovery */
   takeSummary(summary) {
     if (!this.view || summary.id !== this.id || summary.at < this.view.at) return;
     const { providers, producers, settings } = this.view;
@@ -155,8 +164,10 @@ export class TopicModel extends EventTarget {
     // Fewer items than before, in a run that began later: it was started anew, in an empty folder.
     const anew = this.view && view.unique < this.view.unique && view.started_at !== this.view.started_at;
     this.view = view;
+    this.discovery = view.discovery ?? this.discovery; // live, it comes in messages of its own
     this.error = null;
     if (anew) {
+      this.discovery = null;
       this.reload();
       return;
     }

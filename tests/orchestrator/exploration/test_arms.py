@@ -97,3 +97,16 @@ def test_what_is_remembered_for_avoid_lists_is_bounded() -> None:
         asked.took(range(start, start + 500))
     assert len(asked.named) <= 4000
     assert set(range(50)) <= set(asked.named)
+
+
+def test_an_arms_coverage_is_of_its_last_responses() -> None:
+    """Unknown before the first; it rises as what it names is known already, the newest counting most."""
+    part = Arm(Way.FACET, Scope(facet="museums"))
+    assert part.coverage is None
+    part.answered(20, 20)
+    assert part.coverage == 0
+    part.answered(5, 20)
+    first = part.coverage
+    assert first is not None
+    part.answered(0, 20)
+    assert 0.4 < first < (part.coverage or 0) < 1

@@ -1,8 +1,9 @@
-/** Items over time with the rate of new ones, on uPlot; it is loaded with the first chart only. */
+/** Items over time with the rate of new ones, on uPlot. */
 
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import * as format from "../format.js";
 import { cssColor, themeChanges } from "../theme.js";
+import { loadUPlot } from "../uplot.js";
 
 const HEIGHT = 300;
 const SUMMARY_EVERY_MS = 10_000;
@@ -28,29 +29,6 @@ const STEPS_S = [
   43200,
   ...[1, 2, 7, 14, 30, 90, 365].map((days) => days * DAY_S),
 ];
-const UPLOT = new URL("../vendor/uplot/uPlot", import.meta.url).href;
-
-/** @type {Promise<any> | null} */
-let loading = null;
-
-/** @returns {Promise<any>} the uPlot constructor; its smallest file is a classic script */
-function loadUPlot() {
-  loading ??= new Promise((resolve, reject) => {
-    const style = document.createElement("link");
-    style.rel = "stylesheet";
-    style.href = `${UPLOT}.min.css`;
-    const script = document.createElement("script");
-    script.src = `${UPLOT}.iife.min.js`;
-    script.onload = () => resolve(/** @type {any} */ (window).uPlot);
-    script.onerror = () => {
-      loading = null;
-      reject(new Error("The chart could not be loaded."));
-    };
-    document.head.append(style, script);
-  });
-  return loading;
-}
-
 class TopicChart extends HTMLElement {
   /** @type {import("../topic_model.js").TopicModel | null} */
   #model = null;
@@ -61,8 +39,8 @@ class TopicChart extends HTMLElement {
   #drawn = "";
   /** Nobody sees it further up or down the page. */
   #inSight = true;
-  #sight = new IntersectionObserver(([entry]) => {
-    this.#inSight = entry.isIntersecting;
+  #sight = new IntersectionObserver((entries) => {
+    this.#inSight = entries.at(-1)?.isIntersecting ?? true; // the newest of several
     if (this.#inSight) this.#draw();
   });
   #range = "all";

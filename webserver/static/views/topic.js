@@ -1,13 +1,16 @@
 /** One topic: what it is doing, what it found, and every handle to steer it. */
 
 import "../components/chart.js";
+import "../components/discovery_chart.js";
 import "../components/item_list.js";
 import "../components/newest_items.js";
 import "../components/number_stepper.js";
+import "../components/parts_table.js";
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import * as format from "../format.js";
 import { controls, exportMenu } from "../components/controls.js";
 import { eventLog } from "../components/event_log.js";
+import { exploration } from "../components/exploration.js";
 import { figures, figuresSkeleton } from "../components/figures.js";
 import { icons } from "../components/icons.js";
 import { producerGrid } from "../components/producer_grid.js";
@@ -51,6 +54,7 @@ export function topicView(page, model) {
         <newest-items .model=${model}></newest-items>
       </section>
     </div>
+    ${live || model.discovery ? discovery(model) : nothing}
     <section class="panel" aria-label="Providers">
       <div class="panel-head"><h2>Providers</h2></div>
       ${providerTable(view, page, live)}
@@ -84,6 +88,22 @@ export function topicView(page, model) {
     </div>
   </div>`;
 }
+
+/** Of a topic that runs it has its place from the beginning, so that nothing moves. @param {import("../topic_model.js").TopicModel} model */
+const discovery = (model) =>
+  html`<div class="columns wide-narrow">
+      <section class="panel discovery-panel" aria-label="Discovery">
+        <discovery-chart .discovery=${model.discovery}></discovery-chart>
+      </section>
+      <section class="panel" aria-label="How far">${exploration(model.view)}</section>
+    </div>
+    ${
+      isLive(model.view) || model.discovery?.parts.length
+        ? html`<section class="panel parts-panel" aria-label="Parts" data-live=${isLive(model.view)}>
+            <parts-table .discovery=${model.discovery}></parts-table>
+          </section>`
+        : nothing
+    }`;
 
 /** @param {any} view @param {boolean} live */
 function note(view, live) {
