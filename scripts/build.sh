@@ -56,10 +56,13 @@ if [ ! -x .venv/bin/orchestrator ] || [ "$(cat "$stamp" 2>/dev/null)" != "$want"
     trap 'kill $dots 2>/dev/null || true' EXIT
     # The lock is complete: nothing is left to resolve. (Resolving, pip takes the newest release for a name with extras,
     # which no hash stands for, as soon as there is one newer than the lock.)
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$lock"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-    # Compile once here, so that the first command is as quick as the later ones.
-    .venv/bin/python -m compileall -q -j 0 contract telemetry archive producer orchestrator webserver tester || true
+    pip_install=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile)
+    "${pip_install[@]}" --require-hashes -r "$lock"
+    "${pip_install[@]}" --no-build-isolation --editable .
+    # Compile once here, so that the first command is as quick as the later ones; with all processors, where pip uses one.
+    # What cannot be compiled is a template, or for another Python.
+    libraries=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    .venv/bin/python -m compileall -qq -j 0 "$libraries" contract telemetry archive producer orchestrator webserver tester || true
     printf '%s\n' "$want" >"$stamp"
     kill $dots 2>/dev/null || true
     printf '\n' >&2

@@ -26,5 +26,7 @@ if ! browser_is_there; then
     say "Chromium is not installed: the tests of the page are left out; on Debian: sudo apt-get install ${packages[*]}"
   fi
 fi
-# Most tests wait for processes: one worker more than there are processors. A worker that is done takes tests from others.
-exec .venv/bin/python -m pytest -n "$(($(nproc) + 1))" --dist worksteal "$@"
+# Where Python is told to keep no compiled code pytest works for ten seconds on each start to rewrite the assertions.
+unset PYTHONDONTWRITEBYTECODE
+# Most tests wait for processes: two workers a processor. A worker that is done takes tests from others.
+exec .venv/bin/python -m pytest -n "$(($(nproc) * 2))" --dist worksteal "$@"

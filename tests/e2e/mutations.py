@@ -105,7 +105,7 @@ class Mutation(msgspec.Struct, frozen=True):
     orchestrator: str = ""
     producers: str = ""
     web_server: str = ""
-    timeout_s: float = 30.0
+    timeout_s: float = 60.0
 
 
 class Part:

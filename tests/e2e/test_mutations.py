@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import multiprocessing
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Self
 
 import pytest
 
@@ -16,8 +13,6 @@ from tester.process_table import marked, poll_until
 from tester.scenario import Context, Outcome, play
 from tests.e2e.mutations import MUTATIONS, PARTS, write_launcher
 
-_AT_ONCE = 3
-"""Scenarios that are played at the same time, each in a process of its own: most of their time they wait."""
 _TRACE_S = 1.0
 """Instead of the ten seconds that a scenario gives the rest of a trace: of a broken one it never comes."""
 _GONE_S = 10.0
@@ -46,30 +41,19 @@ def _played(name: str) -> tuple[Outcome, list[str]]:
         return outcome, [process.arguments for process in marked(contexts[0].marker)]
 
 
-@pytest.fixture(scope="module")
-def outcomes(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[tuple[Outcome, list[str]]]]]:
-    """What is played by name, all that this session's tests ask for."""
-    items: list[Any] = [item for item in request.session.items if item.path == request.path]
-    pool = ProcessPoolExecutor(_AT_ONCE, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        yield {name: pool.submit(_played, name) for name in (item.callspec.params["name"] for item in items)}
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_a_broken_product_is_noticed(name: str, outcomes: Mapping[str, Future[tuple[Outcome, list[str]]]]) -> None:
+def test_a_broken_product_is_noticed(name: str) -> None:
     """A scenario fails, and says what is wrong, when the behaviour that it asserts is broken."""
     mutation = MUTATIONS[name]
-    outcome, left = outcomes[name].result()
+    outcome, left = _played(name)
     assert not left
     assert not outcome.passed, f"{outcome.name} passes though {mutation.breaks}"
     assert re.search(mutation.message, outcome.failure), outcome.failure
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_a_part_passes_as_it_is(name: str, outcomes: Mapping[str, Future[tuple[Outcome, list[str]]]]) -> None:
+def test_a_part_passes_as_it_is(name: str) -> None:
     """What is played with a broken product passes with one that is not, started in the same way."""
-    outcome, left = outcomes[name].result()
+    outcome, left = _played(name)
     assert not left
     assert outcome.passed, outcome.failure
