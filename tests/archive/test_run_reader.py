@@ -13,6 +13,7 @@ import pytest
 
 from archive import run_reader
 from archive.filesystem import RealFileSystem
+from archive.format import SCHEMA_VERSION
 from archive.run_reader import Origin, integers, moment, reading, stamp
 from contract.errors import ConfigurationError, ForeignDatabaseError, OrchestratorError, StorageError
 from tests.archive.folder_cases import START, Folder
@@ -110,7 +111,7 @@ def test_a_database_whose_making_was_broken_off(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("PRAGMA user_version = 3", "newer version"),
+        (f"PRAGMA user_version = {SCHEMA_VERSION + 1}", "newer version"),
         ("PRAGMA application_id = 7", "another program's file"),
         ("DROP TABLE sightings", "tables are missing"),
         ("ALTER TABLE items RENAME TO others; CREATE VIEW items AS SELECT * FROM others", "tables are missing"),

@@ -16,6 +16,7 @@ _FROM_BEFORE = (
     "ALTER TABLE orders DROP COLUMN scope",
     "ALTER TABLE orders DROP COLUMN listed",
     "DROP TABLE parts",
+    "DROP TABLE judgements",
     "PRAGMA user_version = 1",
 )
 
