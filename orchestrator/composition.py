@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -18,7 +18,7 @@ from orchestrator.processes.process_manager import (
     SpawnTarget,
     without_variables,
 )
-from orchestrator.providers import ProviderSpec, Wanted, build_specs, wanted_providers
+from orchestrator.providers import ProviderSpec, Wanted, build_specs, wanted_judge, wanted_providers, with_judge
 from orchestrator.settings import Settings, read_environment
 from telemetry.configuration import SECRET_VARIABLES, telemetry_setup
 
@@ -92,10 +92,11 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
     environment = read_environment(Path.cwd()) if seams.environment is None else seams.environment
     keys = seams.keys or EnvironmentKeys(environment)
     wanted = wanted_providers(settings, keys, environment)
+    judge = wanted_judge(settings, wanted)
     telemetry = telemetry_setup(settings.trace_endpoint, environment)
     with ExitStack() as stack:
         processes = seams.processes or ForkServerProcessManager(
-            PRODUCER, _preload(wanted, telemetry), hidden_variables()
+            PRODUCER, _preload([*wanted, *([judge] if judge else [])], telemetry), hidden_variables()
         )
         stack.callback(processes.close)
         processes.prepare()
@@ -116,8 +117,12 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         stack.callback(communicator.close_all)
         local = _LocalModel(stack, progress)
         specs = build_specs(wanted, settings, keys, environment, local.endpoint)
+        judges: tuple[str, ...] | None = () if settings.validate == "off" else None
+        if judge is not None:
+            (judging,) = build_specs([judge], settings, keys, environment, local.endpoint)
+            specs, judges = with_judge(specs, judging), (judging.name,)
         _check_simulation(specs)
-        prices = _prices(settings, specs)
+        prices = _prices(settings, specs, judges or ())
         filesystem = seams.filesystem or RealFileSystem()
         store = Store.open(
             settings.output or OUTPUT_ROOT / folder_name(settings.topic),
@@ -133,9 +138,17 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         event_log = EventLog(store.folder, filesystem)
         stack.callback(event_log.close)
         setups = [spec.setup for spec in specs]
-        supervisor = Supervisor(settings.producers, setups, settings.log_level, communicator, processes, observer)
-        wake = communicator.wake
-        run = Run(settings, specs, prices, store, supervisor, wake, observer, local.check, event_log=event_log)
+        supervisor = Supervisor(
+            settings.producers,
+            setups,
+            settings.log_level,
+            communicator,
+            processes,
+            observer,
+            identity=settings.identity,
+        )
+        wake, check = communicator.wake, local.check
+        run = Run(settings, specs, prices, store, supervisor, wake, observer, check, event_log=event_log, judges=judges)
         observer.built(run)
         yield run
 
@@ -199,7 +212,7 @@ def _check_simulation(specs: list[ProviderSpec]) -> None:
             parse_options(spec.setup.options)
 
 
-def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | None]:
+def _prices(settings: Settings, specs: list[ProviderSpec], judges: Sequence[str]) -> dict[str, Price | None]:
     from orchestrator.limits import unknown_price
     from orchestrator.pricing import parse_prices, price_of
 
@@ -211,7 +224,7 @@ def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | 
     prices = {spec.name: price_of(spec, given) for spec in specs}
     if settings.max_cost_usd is not None:
         for spec in specs:
-            if prices[spec.name] is None and spec.weight > 0:
+            if prices[spec.name] is None and (spec.weight > 0 or spec.name in judges):
                 raise ConfigurationError(unknown_price(spec.name))
     return prices
 
@@ -223,16 +236,20 @@ class _LocalModel:
         self._stack = stack
         self._progress = progress
         self._server: LocalModelServer | None = None
+        self._started: tuple[str, str, int, int] | None = None
 
     def endpoint(self) -> tuple[str, str, int, int]:
-        """Install and start it; its base URL, model, context in tokens, and slots."""
+        """Install and start it, once; its base URL, model, context in tokens, and slots."""
         from orchestrator.local_model import LocalModelServer  # only where it is wanted
 
+        if self._started is not None:
+            return self._started
         server = self._server = LocalModelServer(progress=lambda step: self._progress(str(step)))
         server.ensure_installed()
         url = server.start()
         self._stack.callback(server.stop)
-        return url, server.model, server.context_tokens, server.slots
+        self._started = (url, server.model, server.context_tokens, server.slots)
+        return self._started
 
     def check(self) -> None:
         """Raise if it has ended."""

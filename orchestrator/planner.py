@@ -92,6 +92,8 @@ def build_order(
     seed: int | None,
     mode: Mode = "explore",
     scope: Scope = WHOLE,
+    candidates: tuple[str, ...] = (),
+    patience: int = 0,
 ) -> Order:
     """Put an order together."""
     return Order(
@@ -104,11 +106,14 @@ def build_order(
         mode=mode,
         scope=scope,
         avoid=avoid,
+        candidates=candidates,
+        patience=patience,
         seed=order_seed(seed, order_id, attempt),
     )
 
 
 def estimated_input_tokens(order: Order) -> int:
     """Tokens of the prompt, guessed high (3 bytes a token, and the instruction): for reserving money."""
-    size = 600 + len(order.topic.encode()) * 2 + sum(len(text.encode()) + 1 for text in order.avoid)
+    listed = (*order.avoid, *order.candidates)
+    size = 600 + len(order.topic.encode()) * 2 + sum(len(text.encode()) + 1 for text in listed)
     return size // 3

@@ -59,7 +59,11 @@ class ProviderState:
 
     def available(self, now: float) -> bool:
         """Whether it may get an order now."""
-        if not self.usable or now < self.paused_until:
+        return self.usable and self.free(now)
+
+    def free(self, now: float) -> bool:
+        """Whether it takes one more request now, whatever its weight."""
+        if self.disabled is not None or now < self.paused_until:
             return False
         return self.in_flight < (1 if self.broken else max(1, int(self.limit)))
 
@@ -146,6 +150,11 @@ class Router:
         """Providers that may get an order now."""
         now = self._clock()
         return [state for state in self.states.values() if state.available(now)]
+
+    def free(self) -> list[ProviderState]:
+        """Providers that take one more request now, also those of weight 0."""
+        now = self._clock()
+        return [state for state in self.states.values() if state.free(now)]
 
     def choose(self, available: Sequence[ProviderState]) -> ProviderState | None:
         """One of these for the next order; None if there is none. Smooth weighted round robin (as in nginx)."""

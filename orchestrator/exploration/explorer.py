@@ -32,6 +32,7 @@ PILOT = 5
 """So many fresh responses soon: from then on the estimates are good."""
 _CROWDING_OF_ALL = 0.97
 """As `Tuning.crowding`, where all of the topic is asked about."""
+_USED_UP = "used up"
 _SLOWLY = 0.15
 """Weight of a new observation in a running mean."""
 _PROMPT_TOKENS = 120
@@ -174,6 +175,8 @@ class Explorer:
         self._best_yield = float(size)
         self._lately: deque[int] = deque(maxlen=_LATELY)
         self._answer_items = float(size)
+        self._rejected = 0
+        self._lately_needed = 0
 
     # --- deciding ------------------------------------------------------------------------------------------
 
@@ -391,6 +394,20 @@ class Explorer:
         for text in texts:
             self._letters.learn(text)
 
+    def rejected(self, item_ids: Sequence[int]) -> None:
+        """These items, which were found before, are none of the topic: they no longer count as known, or as found."""
+        self.incidence.forget(item_ids)
+        self.known -= len(item_ids)
+        self._rejected += len(item_ids)
+
+    def reopen(self) -> None:
+        """What was learnt lately came from answers that were ended early: whole ones are to say what is used up."""
+        self._lately.clear()
+        self._lately_needed = _LATELY
+        for arm in self.arms:
+            if arm.closed == _USED_UP:
+                arm.closed = ""
+
     def _arm_of(self, scope: Scope) -> Arm:
         for arm in self.arms[1:]:
             if arm.scope == scope:
@@ -417,7 +434,7 @@ class Explorer:
             elif arm.way is Way.FACET and arm.scope.facet:
                 self._to_split.append(arm)
         if expected < self.tuning.close_below:
-            arm.closed = "used up"
+            arm.closed = _USED_UP
 
     # --- telling -------------------------------------------------------------------------------------------
 
@@ -432,11 +449,14 @@ class Explorer:
 
     @property
     def next_yield(self) -> float:
-        """Expected new items of the next response: the mean of the last ones.
+        """Expected new items of the next response: the mean of the last ones, without those that will be rejected.
 
         The best arm's own figure is too high by a factor, for of many arms one always looks good by chance (measured).
         """
-        return sum(self._lately) / len(self._lately) if self._lately else float(self.size)
+        if not self._lately:
+            return float(self.size)
+        rejected = self._rejected / max(1, sum(arm.calls for arm in self.arms))
+        return max(0.0, sum(self._lately) / len(self._lately) - rejected)
 
     @property
     def noise(self) -> float:
@@ -447,7 +467,7 @@ class Explorer:
     @property
     def exhausted(self) -> bool:
         """Whether no arm is worth another response: each one has been asked, and brings next to nothing but noise."""
-        if self._planning or self._to_split or not self.settled:
+        if self._planning or self._to_split or not self.settled or len(self._lately) < self._lately_needed:
             return False
         if any(not arm.calls and not arm.closed for arm in self.arms if arm.way is not Way.LISTED):
             return False

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import log, log_event, summary_lines
+from orchestrator.reporting.base import items_found, log, log_event, summary_lines
 from orchestrator.settings import Settings
 from orchestrator.words import count, money, plural, recovery_lines, span
 from telemetry.logs import set_up_logging, trace_suffix
@@ -125,7 +125,7 @@ class LiveReporter:
         for _ in names:
             grid.add_column(justify="center")
         values = (
-            count(run.store.totals().unique),
+            items_found(run),
             f"{stats.items_per_minute:,.0f}",
             "–" if stats.share_new is None else f"{stats.share_new:.0%}",
             "–" if covered is None else f"{covered.estimate:.0%} ({covered.low:.0%}–{covered.high:.0%})",

@@ -13,7 +13,7 @@ import msgspec
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import SafeFormatter, log, log_event, summary_lines
+from orchestrator.reporting.base import SafeFormatter, items_found, log, log_event, summary_lines
 from orchestrator.settings import Settings
 from orchestrator.words import count, money, plural, recovery_lines
 from telemetry.logs import ErrorStreamHandler, set_up_logging
@@ -127,7 +127,7 @@ def figures_line(run: Run) -> str:
     stats = run.stats
     share = "–" if stats.share_new is None else f"{stats.share_new:.0%}"
     return (
-        f"{count(run.store.totals().unique)} items, {stats.items_per_minute:.0f} new a minute, {share} new lately; "
+        f"{items_found(run)} items, {stats.items_per_minute:.0f} new a minute, {share} new lately; "
         f"{count(stats.calls)} calls ({count(stats.failures)} failed), "
         f"{count(stats.input_tokens + stats.output_tokens)} tokens, {money(stats.cost_usd)}"
     )
