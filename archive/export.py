@@ -4,7 +4,8 @@ Rows are read in one read transaction and streamed: memory stays flat, and a run
 
 Fields, in this order: `text`; `description` (empty if none); `first_seen` (ISO 8601, UTC); `provider` and `model` that
 named it first and `order_id` of that answer (null, in CSV empty, for lines that a person added to attributes.txt);
-`count`, the number of answers that named it; `topic`.
+`count`, the number of answers that named it; `topic`; `verdict` of a model or a person (`--validate`): `valid`,
+`invalid`, `unsure`, or null for an item that nobody has judged. `txt` is the texts alone, one a line.
 
 CSV is RFC 4180 with a header, UTF-8, and holds the items as they are. A spreadsheet may take a text that begins with
 `=`, `+`, `-` or `@` for a formula: import such columns as text.
@@ -34,30 +35,44 @@ from contract.text import without_surrogates
 
 ExportFormat = Literal["jsonl", "csv", "parquet"]
 FORMATS: tuple[str, ...] = get_args(ExportFormat)
+"""With the items' provenance."""
+TEXT = "txt"
+"""The items alone."""
 PARQUET_HINT = f"parquet needs pyarrow; install it with: {sys.executable} -m pip install pyarrow"
 
 _ROWS_AT_ONCE = 10_000
 
 _ITEMS = """
-SELECT items.id, text, description, first_at, provider, model, first_order
-FROM items LEFT JOIN orders ON orders.id = items.first_order ORDER BY items.id
+SELECT items.id, text, description, first_at, provider, model, first_order, {verdict}
+FROM items LEFT JOIN orders ON orders.id = items.first_order {judged} ORDER BY items.id
 """
+_JUDGED = "LEFT JOIN judgements ON judgements.item_id = items.id"
+_NO_JUDGEMENTS = 2
+"""Folders of this format and earlier ones have none."""
 _FURTHER_SIGHTINGS = "SELECT item_id, count(*) FROM sightings GROUP BY item_id ORDER BY item_id"
 
 
-FIELDS = ("text", "description", "first_seen", "provider", "model", "count", "order_id", "topic")
-ExportRow = tuple[str, str, str, str | None, str | None, int, int | None, str]
+FIELDS = ("text", "description", "first_seen", "provider", "model", "count", "order_id", "topic", "verdict")
+ExportRow = tuple[str, str, str, str | None, str | None, int, int | None, str, str | None]
 """The values of `FIELDS` for one item."""
 
 
-def export(folder: Path, format: str, out: BinaryIO | Path, filesystem: FileSystem | None = None) -> int:  # noqa: A002
+def export(
+    folder: Path,
+    format: str,  # noqa: A002 - the field's word
+    out: BinaryIO | Path,
+    filesystem: FileSystem | None = None,
+    *,
+    valid: bool = False,
+) -> int:
     """Write all items of a run's folder; returns how many.
 
     Args:
         folder: A folder that holds `run.db`.
-        format: `jsonl`, `csv` or `parquet`.
+        format: `jsonl`, `csv`, `parquet` or `txt`.
         out: An open binary file, or the path of one to write; a path holds the whole export or what it held before.
         filesystem: Where the folder lives, None for the disk. A path in `out` is always on the disk.
+        valid: Leave out the items that were judged not to belong.
 
     Raises:
         ConfigurationError: There is no run, the format is unknown, or the extra `parquet` is not installed.
@@ -67,10 +82,10 @@ def export(folder: Path, format: str, out: BinaryIO | Path, filesystem: FileSyst
     write = _writer(format)
     if not isinstance(out, Path):
         with translated(folder), closing(_open(folder, filesystem or RealFileSystem())) as database:
-            return write(_rows(database), out)
+            return write(_rows(database, valid=valid), out)
     partial = out.with_name(f".{out.name}.part")
     with translated(folder), closing(_open(folder, filesystem or RealFileSystem())) as database:
-        rows = _rows(database)
+        rows = _rows(database, valid=valid)
         with translated(out.parent):
             try:
                 with partial.open("wb") as file:
@@ -134,24 +149,30 @@ def _open(folder: Path, filesystem: FileSystem) -> sqlite3.Connection:
     return database
 
 
-def _rows(database: sqlite3.Connection) -> Iterator[ExportRow]:
-    """All items; both queries are in the items' order and see the same state."""
+def _rows(database: sqlite3.Connection, *, valid: bool) -> Iterator[ExportRow]:
+    """The items; both queries are in the items' order and see the same state."""
     database.execute("BEGIN")
     topic = read_meta(database)["topic"]
     further = iter(database.execute(_FURTHER_SIGHTINGS))
     sighted, times = next(further, (0, 0))
     # Many items came in the same second, and the text of a time takes longer than all the rest of a row.
     time_of = lru_cache(maxsize=1024)(iso_time)
-    for item_id, text, description, first_at, provider, model, order_id in database.execute(_ITEMS):
+    judged = database.execute("PRAGMA user_version").fetchone()[0] > _NO_JUDGEMENTS
+    query = _ITEMS.format(verdict="verdict" if judged else "NULL", judged=_JUDGED if judged else "")
+    for item_id, text, description, first_at, provider, model, order_id, verdict in database.execute(query):
         count = 1
         if item_id == sighted:
             count += times
             sighted, times = next(further, (0, 0))
+        if valid and verdict == "invalid":
+            continue
         first_seen = time_of(first_at) or ""
-        yield text, description, first_seen, provider, model, count, order_id, topic
+        yield text, description, first_seen, provider, model, count, order_id, topic, verdict
 
 
 def _writer(wanted: str) -> Callable[[Iterator[ExportRow], BinaryIO], int]:
+    if wanted == TEXT:
+        return _write_text
     if wanted == "jsonl":
         return _write_jsonl
     if wanted == "csv":
@@ -167,6 +188,14 @@ def _writer(wanted: str) -> Callable[[Iterator[ExportRow], BinaryIO], int]:
 
 def _portions(rows: Iterator[ExportRow]) -> Iterator[list[ExportRow]]:
     return iter(lambda: list(islice(rows, _ROWS_AT_ONCE)), [])
+
+
+def _write_text(rows: Iterator[ExportRow], out: BinaryIO) -> int:
+    count = 0
+    for portion in _portions(rows):
+        out.write("".join(f"{row[0]}\n" for row in portion).encode())
+        count += len(portion)
+    return count
 
 
 def _write_jsonl(rows: Iterator[ExportRow], out: BinaryIO) -> int:
@@ -209,6 +238,7 @@ def _write_parquet(rows: Iterator[ExportRow], out: BinaryIO) -> int:
             arrow.field("count", arrow.int64(), nullable=False),
             arrow.field("order_id", arrow.int64()),
             arrow.field("topic", words, nullable=False),
+            arrow.field("verdict", words),
         ]
     )
     count = 0

@@ -53,23 +53,24 @@ def formats() -> list[FormatOption]:
     return found
 
 
-def open_spool(folder: Path, format: str) -> Spool:  # noqa: A002
+def open_spool(folder: Path, format: str, *, valid: bool = False) -> Spool:  # noqa: A002
     """Begin an export; returns when its first bytes are there, which takes half a second at a million items.
 
     Args:
         folder: A topic's folder.
         format: `txt`, `jsonl`, `csv` or `parquet`. `txt` is `attributes.txt` up to its last whole line of this moment.
+        valid: Leave out the items that were judged not to belong.
 
     Raises:
         ConfigurationError: There is no run, the format is unknown, or the extra `parquet` is not installed.
         ForeignDatabaseError: `run.db` is damaged, something else, or from a newer version.
         StorageError: The folder cannot be read, or there is no room for temporary files.
     """
-    if format == "txt":
+    if format == "txt" and not valid:
         return _open_text(folder)
     with reading(folder):
         pass  # it tells a run that is just being created from a damaged one, and links from files
-    return _begin_export(folder, format)
+    return _begin_export(folder, format, valid)
 
 
 class Spool:
@@ -246,7 +247,7 @@ class _Sink(io.RawIOBase):
         return len(data)
 
 
-def _begin_export(folder: Path, wanted: str) -> Spool:
+def _begin_export(folder: Path, wanted: str, valid: bool) -> Spool:
     progress = _Progress()
     with translated(Path(tempfile.gettempdir())):
         file = cast("BinaryIO", tempfile.TemporaryFile(buffering=0))  # noqa: SIM115 - the spool closes it
@@ -254,7 +255,7 @@ def _begin_export(folder: Path, wanted: str) -> Spool:
         descriptor = os.dup(file.fileno())
     spool = Spool(file, progress.end_behind, progress.leave, None)
     thread = threading.Thread(
-        target=_write, args=(folder, wanted, descriptor, progress), name="archive-export", daemon=True
+        target=_write, args=(folder, wanted, valid, descriptor, progress), name="archive-export", daemon=True
     )
     _writers[thread] = progress
     thread.start()
@@ -266,11 +267,11 @@ def _begin_export(folder: Path, wanted: str) -> Spool:
     return spool
 
 
-def _write(folder: Path, wanted: str, descriptor: int, progress: _Progress) -> None:
+def _write(folder: Path, wanted: str, valid: bool, descriptor: int, progress: _Progress) -> None:
     """The writer's thread."""
     error: BaseException | None = None
     try:
-        export(folder, wanted, cast("BinaryIO", _Sink(descriptor, progress)))
+        export(folder, wanted, cast("BinaryIO", _Sink(descriptor, progress)), valid=valid)
     except _ReaderLeftError:
         pass
     except BaseException as failure:  # it is raised where the reader is

@@ -32,6 +32,8 @@ SELECT CAST(id AS INTEGER), substr(settings, 1, 100000), started_at, ended_at,
     CAST(substr(coalesce(stop_reason, ''), 1, 100) AS TEXT)
 FROM runs ORDER BY id DESC LIMIT 1
 """
+_JUDGES = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'judgements'"
+_JUDGED = "SELECT total(verdict = 'invalid'), total(verdict = 'valid') FROM judgements"
 _HELD = "SELECT count(*), CAST(max(id) AS INTEGER) FROM (SELECT id FROM held WHERE id > ? ORDER BY id LIMIT ?)"
 _ORDERS = "(SELECT * FROM orders WHERE id < ? ORDER BY id DESC LIMIT ?)"
 _NAME = "substr(provider, 1, 200) || ':' || substr(model, 1, 200)"
@@ -155,6 +157,7 @@ def topic_view(folder: Path) -> TopicView:
         number, settings, started_at, ended_at, stop_reason = runs[0]
         sums = _sums(reader, number)
         kept = kept_exploration(reader) or KeptExploration(number)
+        invalid, valid = map(int, reader.row(_JUDGED)) if reader.row(_JUDGES)[0] else (0, 0)
         latest = [_Latest(*row) for row in reader.rows(_LATEST, (_BEHIND_ALL, _LATEST_ORDERS, number))]
     started, ended = moment(started_at), moment(ended_at)
     reason = stop_reason if ended is not None and stop_reason else "killed"
@@ -181,6 +184,8 @@ def topic_view(folder: Path) -> TopicView:
         input_tokens=total.input_tokens,
         output_tokens=total.output_tokens,
         tokens_estimated=total.estimated_tokens,
+        invalid=invalid,
+        unjudged=None if chosen.get("validate", "off") == "off" else max(0, unique - invalid - valid),
         cost_usd=total.cost_usd,
         elapsed_s=max(0.0, at - (at if started is None else started)),
         share_new=_share_new(latest),

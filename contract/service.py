@@ -116,6 +116,8 @@ class TopicView(msgspec.Struct, frozen=True, tag="view"):
         input_tokens: Tokens sent.
         output_tokens: Tokens received.
         tokens_estimated: Tokens among both that were counted by us.
+        invalid: Items of `unique` that were judged not to belong.
+        unjudged: Items of `unique` that nobody has judged; None where the run does not ask for that.
         cost_usd: Spent; None where a price is unknown.
         elapsed_s: Running time, pauses not counted.
         items_per_minute: New items a minute, lately.
@@ -153,6 +155,8 @@ class TopicView(msgspec.Struct, frozen=True, tag="view"):
     input_tokens: int = 0
     output_tokens: int = 0
     tokens_estimated: int = 0
+    invalid: int = 0
+    unjudged: int | None = None
     cost_usd: float | None = None
     elapsed_s: float = 0.0
     items_per_minute: float = 0.0
@@ -196,7 +200,7 @@ class TopicEvent(msgspec.Struct, frozen=True):
         at: When it happened.
         level: How bad it is.
         kind: One fixed word: `started`, `retry`, `given_up`, `died`, `disabled`, `paused`, `resumed`, `changed`,
-            `stopping`, `ended`.
+            `judging`, `stopping`, `ended`.
         text: The same in plain words.
     """
 

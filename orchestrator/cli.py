@@ -53,8 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
         prog="orchestrator",
         usage="%(prog)s --topic TEXT [options]\n       %(prog)s [--host HOST] [--port N] [options]\n"
         "       %(prog)s plan --topic TEXT [--target-coverage SHARE] [--pilot N] [--dry-run] [options]\n"
-        "       %(prog)s export TOPIC [--format jsonl|csv|parquet] [--out FILE]\n"
-        "       %(prog)s merges TOPIC [--min-score N] [--semantic] [--apply FILE|all | --undo]",
+        "       %(prog)s export TOPIC [--format txt|jsonl|csv|parquet] [--valid] [--out FILE]\n"
+        "       %(prog)s merges TOPIC [--min-score N] [--semantic] [--apply FILE|all | --undo]\n"
+        "       %(prog)s rejected TOPIC [--accept ITEM|all] [--reject ITEM]",
         description="Lists everything there is to list about a topic, every item once.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -142,6 +143,10 @@ def _dispatch(arguments: list[str]) -> int:
         from orchestrator.preview.plan_command import run_plan
 
         return run_plan(arguments[1:])
+    if arguments[:1] == ["rejected"]:
+        from orchestrator.curation.rejected_command import run_rejected
+
+        return run_rejected(arguments[1:])
     parsed = vars(build_parser().parse_args(arguments))
     as_json, quiet, dry = parsed.pop("json"), parsed.pop("quiet"), parsed.pop("dry_run")
     service = {option.field: parsed.pop(option.field) for option in SERVICE_OPTIONS}

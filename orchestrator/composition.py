@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
@@ -18,7 +18,15 @@ from orchestrator.processes.process_manager import (
     SpawnTarget,
     without_variables,
 )
-from orchestrator.providers import VENDORS, ProviderSpec, Wanted, build_specs, wanted_providers
+from orchestrator.providers import (
+    VENDORS,
+    ProviderSpec,
+    Wanted,
+    build_specs,
+    wanted_judge,
+    wanted_providers,
+    with_judge,
+)
 from orchestrator.settings import Settings, read_environment
 from telemetry.configuration import SECRET_VARIABLES, telemetry_setup
 
@@ -92,10 +100,11 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
     environment = read_environment(Path.cwd()) if seams.environment is None else seams.environment
     keys = seams.keys or EnvironmentKeys(environment)
     wanted = wanted_providers(settings, keys, environment)
+    judge = wanted_judge(settings, wanted)
     telemetry = telemetry_setup(settings.trace_endpoint, environment)
     with ExitStack() as stack:
         processes = seams.processes or ForkServerProcessManager(
-            PRODUCER, _preload(wanted, telemetry), hidden_variables()
+            PRODUCER, _preload([*wanted, *([judge] if judge else [])], telemetry), hidden_variables()
         )
         stack.callback(processes.close)
         processes.prepare()
@@ -115,9 +124,9 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         communicator = seams.communicator or producer_channels()
         stack.callback(communicator.close_all)
         local = _LocalModel(stack, progress)
-        specs = build_specs(wanted, settings, keys, environment, local.endpoint)
+        specs, judges = _specs(wanted, judge, settings, keys, environment, local.endpoint)
         _check_simulation(specs)
-        prices = _prices(settings, specs)
+        prices = _prices(settings, specs, judges or ())
         filesystem = seams.filesystem or RealFileSystem()
         store = Store.open(
             settings.output or OUTPUT_ROOT / folder_name(settings.topic),
@@ -133,9 +142,17 @@ def built_run(settings: Settings, seams: Seams, progress: Callable[[str], None])
         event_log = EventLog(store.folder, filesystem)
         stack.callback(event_log.close)
         setups = [spec.setup for spec in specs]
-        supervisor = Supervisor(settings.producers, setups, settings.log_level, communicator, processes, observer)
-        wake = communicator.wake
-        run = Run(settings, specs, prices, store, supervisor, wake, observer, local.check, event_log=event_log)
+        supervisor = Supervisor(
+            settings.producers,
+            setups,
+            settings.log_level,
+            communicator,
+            processes,
+            observer,
+            identity=settings.identity,
+        )
+        wake, check = communicator.wake, local.check
+        run = Run(settings, specs, prices, store, supervisor, wake, observer, check, event_log=event_log, judges=judges)
         observer.built(run)
         yield run
 
@@ -187,9 +204,10 @@ def unstarted_run(settings: Settings, seams: Seams, *, keyless: bool = False) ->
         server = LocalModelServer()
         return "http://127.0.0.1/v1", server.model, server.context_tokens, server.slots
 
-    specs = build_specs(wanted, settings, assumed if keyless else keys, environment, local)
+    judge = wanted_judge(settings, wanted)
+    specs, judges = _specs(wanted, judge, settings, assumed if keyless else keys, environment, local)
     _check_simulation(specs)
-    prices = _prices(settings, specs)
+    prices = _prices(settings, specs, judges or ())
     folder = settings.output or OUTPUT_ROOT / folder_name(settings.topic)
     memory = MemoryFileSystem() if settings.fresh else snapshot(folder, seams.filesystem or RealFileSystem())
     store = Store.open(
@@ -204,11 +222,27 @@ def unstarted_run(settings: Settings, seams: Seams, *, keyless: bool = False) ->
         communicator, setups = MemoryCommunicator(), [spec.setup for spec in specs]
         nobody = ThreadProcessManager(lambda endpoint: None)
         supervisor = Supervisor(settings.producers, setups, settings.log_level, communicator, nobody)
-        run = Run(settings, specs, prices, store, supervisor, communicator.wake)
+        run = Run(settings, specs, prices, store, supervisor, communicator.wake, judges=judges)
         missing = [spec.vendor for spec in specs if spec.vendor in assumed.missing and spec.setup.base_url is None]
         yield Unstarted(run, tuple(dict.fromkeys(missing)))
     finally:
         store.close()
+
+
+def _specs(
+    wanted: Sequence[Wanted],
+    judge: Wanted | None,
+    settings: Settings,
+    keys: ApiKeySource,
+    environment: Mapping[str, str],
+    local: Callable[[], tuple[str, str, int, int]],
+) -> tuple[list[ProviderSpec], tuple[str, ...] | None]:
+    """The providers of a run, and the names of those that judge: nobody where nothing is judged, None: whoever lists."""
+    specs = build_specs(wanted, settings, keys, environment, local)
+    if judge is None:
+        return specs, () if settings.validate == "off" else None
+    (judging,) = build_specs([judge], settings, keys, environment, local)
+    return with_judge(specs, judging), (judging.name,)
 
 
 def prompt_of(order: Order, setup: ProviderSetup) -> tuple[str, str]:
@@ -280,7 +314,7 @@ def _check_simulation(specs: list[ProviderSpec]) -> None:
             parse_options(spec.setup.options)
 
 
-def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | None]:
+def _prices(settings: Settings, specs: list[ProviderSpec], judges: Sequence[str]) -> dict[str, Price | None]:
     from orchestrator.limits import unknown_price
     from orchestrator.pricing import parse_prices, price_of
 
@@ -292,7 +326,7 @@ def _prices(settings: Settings, specs: list[ProviderSpec]) -> dict[str, Price | 
     prices = {spec.name: price_of(spec, given) for spec in specs}
     if settings.max_cost_usd is not None:
         for spec in specs:
-            if prices[spec.name] is None and spec.weight > 0:
+            if prices[spec.name] is None and (spec.weight > 0 or spec.name in judges):
                 raise ConfigurationError(unknown_price(spec.name))
     return prices
 
@@ -304,16 +338,20 @@ class _LocalModel:
         self._stack = stack
         self._progress = progress
         self._server: LocalModelServer | None = None
+        self._started: tuple[str, str, int, int] | None = None
 
     def endpoint(self) -> tuple[str, str, int, int]:
-        """Install and start it; its base URL, model, context in tokens, and slots."""
+        """Install and start it, once; its base URL, model, context in tokens, and slots."""
         from orchestrator.local_model import LocalModelServer  # only where it is wanted
 
+        if self._started is not None:
+            return self._started
         server = self._server = LocalModelServer(progress=lambda step: self._progress(str(step)))
         server.ensure_installed()
         url = server.start()
         self._stack.callback(server.stop)
-        return url, server.model, server.context_tokens, server.slots
+        self._started = (url, server.model, server.context_tokens, server.slots)
+        return self._started
 
     def check(self) -> None:
         """Raise if it has ended."""

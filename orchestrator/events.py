@@ -103,6 +103,13 @@ class Stopping(msgspec.Struct, frozen=True, tag="stopping"):
     cancelling: bool
 
 
+class Judging(msgspec.Struct, frozen=True, tag="judging"):
+    """The run has come to its end by itself; the items that nobody has judged yet are judged before it ends."""
+
+    reason: StopReason
+    unjudged: int
+
+
 class Steered(msgspec.Struct, frozen=True, tag="steered"):
     """The run was paused, goes on, or has other settings from now on.
 
@@ -115,7 +122,7 @@ class Steered(msgspec.Struct, frozen=True, tag="steered"):
     text: str
 
 
-RunEvent = ItemFound | OrderEnded | ProducerDied | ProviderDisabled | Stopping | Steered
+RunEvent = ItemFound | OrderEnded | ProducerDied | ProviderDisabled | Judging | Stopping | Steered
 
 
 class ProviderTotals(msgspec.Struct, frozen=True):
@@ -148,6 +155,9 @@ class Result(msgspec.Struct, frozen=True):
         output_tokens: Tokens received.
         tokens_estimated: Tokens among both that were counted by us because a stream ended early.
         cost_usd: US dollars, or None where a price is unknown.
+        invalid: Items in `attributes.txt` that a model found not to belong; they are left out of `valid.txt`.
+        unjudged: Items that nobody has judged; None where that was not asked for.
+        shortened_calls: Calls whose answers were ended because they only repeated (`--patience`).
         duration_s: Wall time.
         stop_reason: Why it ended.
         explanation: The same in a sentence.
@@ -177,3 +187,6 @@ class Result(msgspec.Struct, frozen=True):
     providers: tuple[ProviderTotals, ...]
     coverage: float | None = None
     exploration: ExplorationView | None = None
+    invalid: int = 0
+    unjudged: int | None = None
+    shortened_calls: int = 0

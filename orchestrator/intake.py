@@ -8,6 +8,7 @@ from contract.errors import ErrorKind, StorageError
 from contract.messages import ItemBatch, OrderDone, OrderFailed
 from orchestrator.events import ItemFound, OrderEnded, ProducerDied, ProviderDisabled, RunEvent
 from orchestrator.observer import RunObserver, Taken
+from orchestrator.open_order import OpenOrder
 from orchestrator.orders import OrderDesk
 from orchestrator.producers import Became, Died, Happening, Said
 from orchestrator.stats import RunStats
@@ -68,24 +69,29 @@ class Intake:
                     pass
 
     def _sort(self, batches: Sequence[tuple[int, ItemBatch]]) -> None:
-        """Items are taken in; parts of the topic say what to ask about; what comes too late is only told of."""
+        """Items are taken in; parts of the topic and judgements are no items; what comes too late is only told of."""
         items, late = [], []
         for producer, batch in batches:
             order = self._desk.open.get(batch.order_id)
             if order is None:
                 late.append(Taken(producer, batch, None))
-            elif order.ask.mode == "plan":
-                self._note_parts(producer, batch, order.provider.spec.name)
+            elif order.ask.mode in ("plan", "validate"):
+                self._note(producer, batch, order)
             else:
                 items.append((producer, batch))
         self._ingest(items)
         if late:
             self._observer.ingested(late, None)
 
-    def _note_parts(self, producer: int, batch: ItemBatch, provider: str) -> None:
-        self._desk.took(batch.order_id, (item.text for item in batch.items), None)
-        self._stats.arrived(provider, producer, [], 0, _refused(batch))
-        self._observer.ingested([Taken(producer, batch, None, parts=True)], None)
+    def _note(self, producer: int, batch: ItemBatch, order: OpenOrder) -> None:
+        lines = [item.text for item in batch.items]
+        if order.judges:
+            # What the parser takes for no item may be a candidate, or show that the answer is none.
+            lines += [refusal.text for refusal in batch.refused]
+        self._desk.took(batch.order_id, lines, None)
+        self._stats.arrived(order.provider.spec.name, producer, [], 0, _refused(batch))
+        taken = Taken(producer, batch, None, instead="judgements" if order.judges else "parts")
+        self._observer.ingested([taken], None)
 
     def _ingest(self, batches: Sequence[tuple[int, ItemBatch]]) -> None:
         if not batches:
@@ -116,8 +122,8 @@ class Intake:
         cost = self._stats.ended(name, producer, message)
         self._observer.ended(spec, message, cost)
         order = self._desk.answered(message, cost)
-        if order.ask.mode != "plan":
-            self._stats.answered(order.new, order.duplicate)
+        if order.ask.mode in ("explore", "audit"):
+            self._stats.answered(order.new, order.duplicate, cut_short=message.finish_reason == "repeating")
         self._tell(OrderEnded(order.id, message.attempt, producer, name, order.new, order.duplicate))
 
     def _on_failed(self, producer: int, message: OrderFailed, *, retry: bool) -> None:

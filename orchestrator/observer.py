@@ -7,7 +7,7 @@ makes spans and metrics; only a run that is traced imports it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -24,13 +24,14 @@ _NO_CARRIER: Mapping[str, str] = {}
 class Taken(msgspec.Struct, frozen=True):
     """A batch and what became of it.
 
-    `outcome` is None for one that came too late to be taken in, and for one whose items are `parts` of the topic.
+    `outcome` is None for one that came too late to be taken in, and for one that brings no items but `instead` parts of
+    the topic (a plan's answer) or judgements of the list.
     """
 
     producer: int
     batch: ItemBatch
     outcome: Ingested | None
-    parts: bool = False
+    instead: Literal["", "parts", "judgements"] = ""
 
 
 class RunObserver:

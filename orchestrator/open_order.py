@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from contract.errors import ErrorKind
 from contract.messages import Usage
 from orchestrator.exploration import Ask
 from orchestrator.routing import ProviderState
 
+if TYPE_CHECKING:
+    from orchestrator.judging import Batch
+
 
 class OpenOrder:
-    """What is known of one order: its provider, its attempts, what they brought and cost."""
+    """What is known of one order: its provider, its attempts, what they brought and cost.
 
-    def __init__(self, provider: ProviderState, size: int, ask: Ask) -> None:
+    Args:
+        provider: Who is asked.
+        size: How many items, parts or candidates.
+        ask: What is asked.
+        batch: What a validating order asks about; None for all others.
+    """
+
+    def __init__(self, provider: ProviderState, size: int, ask: Ask, batch: Batch | None = None) -> None:
         self.id = 0
         self.provider = provider
         self.size = size
         self.ask = ask
+        self._batch = batch
         self.attempt = 0
         self.calls = 0
         self.broken = False
@@ -30,6 +42,19 @@ class OpenOrder:
         self.usage: Usage | None = None
         self.cost_usd: float | None = 0.0
         self.replaces: int | None = None
+        self.replaced = False
+        self.torn = False
+
+    @property
+    def judges(self) -> bool:
+        """Whether it asks which items belong, and brings none."""
+        return self._batch is not None
+
+    @property
+    def batch(self) -> Batch:
+        """What a validating order asks about."""
+        assert self._batch is not None  # noqa: S101 - asked of those that judge alone
+        return self._batch
 
     @property
     def whole(self) -> bool:

@@ -18,6 +18,7 @@ import msgspec
 from contract.errors import ErrorKind
 from contract.messages import Order, OrderDone, OrderFailed, Usage
 from orchestrator.exploration import Ask, Explorer
+from orchestrator.judging import Judge
 from orchestrator.limits import Budget
 from orchestrator.observer import RunObserver
 from orchestrator.open_order import OpenOrder
@@ -42,6 +43,11 @@ from orchestrator.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
+_TORN = ("length", "looping", "repeating")
+"""Finish reasons of answers that did not come to their own end."""
+_JUDGE_WAITS_S = 0.25
+"""A judgement that nobody can be asked for now is looked at again after this."""
+
 
 class OrderDesk:
     """Gives orders to producers and decides what becomes of the failed ones.
@@ -54,8 +60,16 @@ class OrderDesk:
         store: Issues and ends orders, knows the avoid-list's candidates.
         supervisor: Carries orders to the producers.
         explorer: Says what to ask, and learns what came of it.
+        judge: Says which items a model is to judge, and learns the verdicts.
         observer: Told of each order that goes out.
         clock: Monotonic seconds.
+
+    Attributes:
+        open: Orders with producers, by id.
+        patient: Whether all answers are read to their end, whatever the settings say.
+        exploring: Whether new items are still asked for; if not, what is left is judged.
+        money_ran_out: Whether the money left was not enough for an exploring order.
+        judging_is_dear: The same for a validating one.
     """
 
     def __init__(
@@ -67,11 +81,15 @@ class OrderDesk:
         store: Store,
         supervisor: Supervisor,
         explorer: Explorer,
+        judge: Judge,
         observer: RunObserver,
         clock: Callable[[], float],
     ) -> None:
         self.open: dict[int, OpenOrder] = {}
+        self.patient = False
+        self.exploring = True
         self.money_ran_out = False
+        self.judging_is_dear = False
         self.settings = settings
         self._router = router
         self._budget = budget
@@ -79,6 +97,7 @@ class OrderDesk:
         self._store = store
         self._supervisor = supervisor
         self._explorer = explorer
+        self._judge = judge
         self._observer = observer
         self._clock = clock
         self._issued: Counter[int] = Counter()
@@ -94,7 +113,7 @@ class OrderDesk:
         Args:
             share_new: Share of new items lately, None where nothing is known yet.
         """
-        self.money_ran_out = False
+        self.money_ran_out = self.judging_is_dear = False
         given = True
         while given:
             free = [
@@ -110,16 +129,28 @@ class OrderDesk:
     def _give_one(self, producer: Producer, share_new: float | None) -> bool:
         """Give a producer an order, if there is one for it; whether it makes sense to try once more."""
         retry = bool(self._waiting) and self._waiting[0][0] <= self._clock()
+        if not retry and self._judge.is_due(sum(self._issued.values()), whole=not self.exploring):
+            order = self._validation()
+            if order is not None:
+                self._give(producer, order)
+                return True
         if not retry and not self._wants_more(producer, share_new):
             return False
-        available = self._router.available()
-        affordable = [state for state in available if self._affords(state, self._waiting[0][2] if retry else None)]
-        self.money_ran_out |= bool(available) and not affordable
+        waiting = self._waiting[0][2] if retry else None
+        judges = waiting is not None and waiting.judges
+        available = self._router.available() if waiting is None or not judges else self._judge.available(waiting.batch)
+        affordable = [state for state in available if self._affords(state, waiting)]
+        if not judges:
+            self.money_ran_out |= bool(available) and not affordable
         names = [one.spec.name for one in affordable]
         preferred = self._explorer.worth.shares(names) if self._router.even else None
         state = self._router.choose(affordable, preferred)
         if state is None:
-            if retry and available:
+            if waiting is not None and judges and not available and self._judge.has_judges:
+                later = (self._clock() + _JUDGE_WAITS_S, next(self._sequence), heapq.heappop(self._waiting)[2])
+                heapq.heappush(self._waiting, later)
+                return True  # nobody else waits for the judge
+            if retry and (available or judges):
                 self.close(heapq.heappop(self._waiting)[2], "failed", ErrorKind.CANCELLED)
                 return True  # the money may do for a smaller one
             return False
@@ -130,6 +161,26 @@ class OrderDesk:
             if ask is None:
                 return False
             order = OpenOrder(state, ask.parts or request_size(self.settings.request_size, state.spec), ask)
+            self._issued[producer.index] += 1
+        self._give(producer, order)
+        return True
+
+    def _validation(self) -> OpenOrder | None:
+        """A validating order, if anybody may be asked now and the money does."""
+        batch = self._judge.batch()
+        if not batch.candidates:
+            return None
+        available = sorted(self._judge.available(batch), key=lambda one: one.in_flight)
+        for state in available:
+            order = OpenOrder(state, len(batch.candidates), Ask("validate", self._explorer.plain), batch)
+            if self._budget.affords(self._message(order), self._prices[state.spec.name]):
+                return order
+        self.judging_is_dear |= bool(available)
+        return None
+
+    def _give(self, producer: Producer, order: OpenOrder) -> None:
+        """Send an order, a new one or a further attempt, to a producer."""
+        state = order.provider
         price = self._prices[state.spec.name]
         message = self._message(order)
         if not self._budget.affords(message, price):
@@ -137,8 +188,6 @@ class OrderDesk:
             message = msgspec.structs.replace(message, avoid=(), said=())
         if not order.id:
             message = self._issue(order, message, producer)
-        if not retry:
-            self._issued[producer.index] += 1
         self._budget.reserve(message, price)
         order.calls += 1
         state.in_flight += 1
@@ -146,7 +195,6 @@ class OrderDesk:
         if carrier := self._observer.giving(message, producer.index, order.replaces):
             message = msgspec.structs.replace(message, carrier=dict(carrier))
         self._supervisor.give(producer, message)
-        return True
 
     def preview(self, state: ProviderState, ask: Ask) -> Order:
         """What a producer would be told for this; nothing is given or noted."""
@@ -167,6 +215,9 @@ class OrderDesk:
         """Whether the money left is enough for the next order, were it this provider's."""
         if self._budget.limit_usd is None:
             return True
+        if waiting is not None and waiting.judges:
+            order = OpenOrder(state, waiting.size, waiting.ask, waiting.batch)
+            return self._budget.affords(self._message(order), self._prices[state.spec.name])
         size = self.settings.request_size if waiting is None else waiting.missing
         order = OpenOrder(state, request_size(size, state.spec), self._explorer.dearest)
         if waiting is not None:
@@ -181,7 +232,12 @@ class OrderDesk:
         """
         if state is order.provider:
             return order
+        order.replaced = True
         self.close(order, "failed", order.last_error)
+        if order.judges:
+            other = OpenOrder(state, order.size, order.ask, order.batch)
+            other.attempt, other.replaces = order.attempt, order.id
+            return other
         other = OpenOrder(state, request_size(order.missing, state.spec), order.ask)
         other.attempt = order.attempt
         other.had = (*order.had, *order.received)
@@ -200,22 +256,28 @@ class OrderDesk:
             listed=len(message.avoid),
             said=len(message.said),
         )
-        own = len({*order.had, *order.received})  # these stand before the items of the ask
-        self._explorer.issued(order.id, order.ask, spec.name, max(0, len(message.avoid) - own))
+        if order.judges:
+            self._judge.issued(order.batch)
+        else:
+            own = len({*order.had, *order.received})  # these stand before the items of the ask
+            self._explorer.issued(order.id, order.ask, spec.name, max(0, len(message.avoid) - own))
         seed = order_seed(self.settings.seed, order.id, order.attempt)
         return msgspec.structs.replace(message, id=order.id, seed=seed)
 
     def _wants_more(self, producer: Producer, share_new: float | None) -> bool:
         limit = self.settings.iterations
+        if not self.exploring:
+            return False
         if limit is not None and self._issued[producer.index] >= limit:
             return False
         if len(self._waiting) >= self.settings.producers * self.settings.concurrency:
             return False  # what has failed comes first: more would only fail with it
         target = self.settings.max_attributes
-        if target is None or not self.open:
+        asked = sum(not order.judges for order in self.open.values())
+        if target is None or not asked:
             return True
         # Near the wanted number, what is in flight will do: more would be bought for nothing.
-        expected = len(self.open) * self.settings.request_size * max(0.1, 1.0 if share_new is None else share_new)
+        expected = asked * self.settings.request_size * max(0.1, 1.0 if share_new is None else share_new)
         unique: int = self._store.totals().unique
         return unique + expected < target
 
@@ -235,6 +297,8 @@ class OrderDesk:
             seed=self.settings.seed,
             mode=order.ask.mode,
             scope=order.ask.scope,
+            candidates=order.batch.texts if order.judges else (),
+            patience=self._patience(order.ask),
         )
         if order.prompt_share < 1:
             shorter = max(64, int(message.max_output_tokens * order.prompt_share))
@@ -247,6 +311,10 @@ class OrderDesk:
     def _said(self, ask: Ask, budget_tokens: int) -> tuple[tuple[str, ...], ...]:
         """The conversation that an order continues."""
         return conversation([self._store.texts(answer) for answer in ask.continues[-MAX_SAID:]], budget_tokens)
+
+    def _patience(self, ask: Ask) -> int:
+        """After how many known items in a row the answer is ended; audits, plans and judgements never are."""
+        return (self.settings.patience or 0) if ask.mode == "explore" and not self.patient else 0
 
     @property
     def iterations_done(self) -> bool:
@@ -274,7 +342,7 @@ class OrderDesk:
     # --- taking back ---------------------------------------------------------------------------------------
 
     def took(self, order_id: int, texts: Iterable[str], outcome: Ingested | None) -> None:
-        """Note what an open order has brought; `outcome` is None where these are no items but parts of the topic."""
+        """Note what an open order has brought; `outcome` is None where these are no items: parts, or a judgement."""
         order = self.open[order_id]
         order.received.update(dict.fromkeys(texts))
         if outcome is not None:
@@ -287,6 +355,7 @@ class OrderDesk:
         certain = message.usage is not None and not message.usage.estimated
         order = self._take(message.order_id, message.usage, cost_usd, certain=certain)
         order.provider.on_success()
+        order.torn = message.finish_reason in _TORN
         self.close(order, "done", None, message)
         return order
 
@@ -308,7 +377,10 @@ class OrderDesk:
         order.broken |= bool(order.received)
         state = order.provider
         before = state.disabled
-        complete = order.missing == 0 and bool(order.received)
+        complete = order.missing == 0 and bool(order.received) and not order.judges
+        if order.judges:
+            order.received.clear()  # a part of a judgement says nothing of the rest
+        overflow = order.judges and message.kind is ErrorKind.CONTEXT_OVERFLOW
         if complete and not message.kind.disables_provider:
             state.on_success()  # everything asked for had come before the stream broke
         else:
@@ -320,7 +392,9 @@ class OrderDesk:
             self.close(order, "done", None, message)
         elif (
             not retry
-            or self._router.exhausted
+            or not (self.exploring or order.judges)
+            or overflow
+            or (not self._judge.has_judges if order.judges else self._router.exhausted)
             or not may_retry(message.kind, order.attempt, self.settings.max_attempts)
         ):
             cancelled = message.kind is ErrorKind.CANCELLED
@@ -351,7 +425,9 @@ class OrderDesk:
         self, order: OpenOrder, state: str, error: ErrorKind | None, message: OrderDone | OrderFailed | None = None
     ) -> None:
         """Write an order's end."""
-        if order.ask.mode == "plan" and state == "done":
+        if order.judges:
+            self._end_validation(order, state, error)
+        elif order.ask.mode == "plan" and state == "done":
             parts = self._explorer.planned(order.id, list(order.received))
             self._store.keep_parts(order.id, parts)
         self._explorer.ended(order.id, complete=state == "done" and order.whole)
@@ -365,6 +441,24 @@ class OrderDesk:
             time_to_first_chunk_s=None if message is None else message.time_to_first_chunk_s,
             duration_s=None if message is None else message.duration_s,
         )
+
+    def _end_validation(self, order: OpenOrder, state: str, error: ErrorKind | None) -> None:
+        if state == "done":
+            self._judge.answered(order)
+        else:
+            overflow = error is ErrorKind.CONTEXT_OVERFLOW
+            self._judge.returned(order.batch, failed=state == "failed" and not order.replaced, overflow=overflow)
+
+    def stop_exploring(self, *, cancel: bool) -> None:
+        """Give no exploring order any more, and drop those that wait; `cancel`: end their open answers too."""
+        self.exploring = False
+        waiting = [entry for entry in self._waiting if not entry[2].judges]
+        self._waiting = [entry for entry in self._waiting if entry[2].judges]
+        heapq.heapify(self._waiting)
+        for _, _, order in waiting:
+            self.close(order, "interrupted", ErrorKind.CANCELLED)
+        if cancel:
+            self._supervisor.cancel([order_id for order_id, order in self.open.items() if not order.judges])
 
     def drop_waiting(self) -> None:
         """Give up every order that waits for another attempt."""

@@ -142,6 +142,8 @@ def build_order(
     seed: int | None,
     mode: Mode = "explore",
     scope: Scope = WHOLE,
+    candidates: tuple[str, ...] = (),
+    patience: int = 0,
 ) -> Order:
     """Put an order together."""
     return Order(
@@ -155,6 +157,8 @@ def build_order(
         scope=scope,
         avoid=avoid,
         said=said,
+        candidates=candidates,
+        patience=patience,
         seed=order_seed(seed, order_id, attempt),
     )
 

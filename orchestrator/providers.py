@@ -213,6 +213,30 @@ def build_specs(
     return specs
 
 
+def wanted_judge(settings: Settings, wanted: Sequence[Wanted]) -> Wanted | None:
+    """The provider that `--validate` names, with weight 0: it is asked for no items; None where none is named.
+
+    `local` is one server with one model, however often it is named.
+
+    Raises:
+        ConfigurationError: An unknown provider.
+    """
+    if settings.validate in ("off", "on"):
+        return None
+    vendor, _, model = settings.validate.partition(":")
+    if vendor not in DEFAULT_MODELS:
+        known = ", ".join(DEFAULT_MODELS)
+        raise ConfigurationError(f"--validate: unknown provider {vendor[:40]!r}; use off, on, or one of {known}")
+    if vendor == "local" and any(entry.vendor == "local" for entry in wanted):
+        return next(entry for entry in wanted if entry.vendor == "local")
+    return Wanted(vendor, model, 0.0)
+
+
+def with_judge(specs: Sequence[ProviderSpec], judge: ProviderSpec) -> list[ProviderSpec]:
+    """The specs with the judge's, unless it is among them."""
+    return [*specs, *([] if any(spec.name == judge.name for spec in specs) else [judge])]
+
+
 def _spec(
     entry: Wanted, settings: Settings, given: dict[str, Any], context: int, limit: int | None, **setup: Any
 ) -> ProviderSpec:

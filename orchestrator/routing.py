@@ -59,7 +59,11 @@ class ProviderState:
 
     def available(self, now: float) -> bool:
         """Whether it may get an order now."""
-        if not self.usable or now < self.paused_until:
+        return self.usable and self.free(now)
+
+    def free(self, now: float) -> bool:
+        """Whether it takes one more request now, whatever its weight."""
+        if self.disabled is not None or now < self.paused_until:
             return False
         return self.in_flight < (1 if self.broken else max(1, int(self.limit)))
 
@@ -147,6 +151,11 @@ class Router:
         now = self._clock()
         return [state for state in self.states.values() if state.available(now)]
 
+    def free(self) -> list[ProviderState]:
+        """Providers that take one more request now, also those of weight 0."""
+        now = self._clock()
+        return [state for state in self.states.values() if state.free(now)]
+
     def choose(
         self, available: Sequence[ProviderState], preferred: Mapping[str, float] | None = None
     ) -> ProviderState | None:
@@ -169,8 +178,8 @@ class Router:
 
     @property
     def even(self) -> bool:
-        """Whether the user leaves it to us who is asked how often: all weights are alike."""
-        return len({state.weight for state in self.states.values()}) == 1
+        """Whether the user leaves it to us who is asked how often: all weights are alike, but for those of 0."""
+        return len({state.weight for state in self.states.values() if state.weight}) == 1
 
     def next_change_s(self) -> float | None:
         """Seconds until a paused provider is available again, or None where none is paused."""

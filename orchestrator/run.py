@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from contract.errors import OrchestratorError, ProducerStartError, ProviderError, StorageError
 from contract.service import Action, Stop, TopicEvent
-from orchestrator.events import ProviderDisabled, Result, RunEvent, Stopping, StopReason
+from orchestrator.events import Judging, ProviderDisabled, Result, RunEvent, Stopping, StopReason
 from orchestrator.explain import ESTIMATED, explain
 from orchestrator.exploration import Explorer
 from orchestrator.explored import Explored
 from orchestrator.intake import Intake
+from orchestrator.judging import Judge
+from orchestrator.known_feed import KnownFeed
 from orchestrator.limits import DRY_RESPONSES, Budget
 from orchestrator.observer import UNOBSERVED, RunObserver
 from orchestrator.orders import OrderDesk
@@ -60,6 +62,7 @@ class Run:
         check: Called about once a second; raises what ends the run (the local model's server is gone).
         clock: Monotonic seconds.
         event_log: Written as the run goes on; closed by the caller.
+        judges: Names of the providers that judge the items; None: all that explore; empty: nobody does.
 
     Attributes:
         told: Lines of the event log that were written since the yield before.
@@ -77,6 +80,7 @@ class Run:
         check: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         event_log: EventLog | None = None,
+        judges: Sequence[str] | None = (),
     ) -> None:
         self.settings = settings
         self.store = store
@@ -92,9 +96,13 @@ class Run:
         )
         self.explored = Explored(self.explorer, self.stats, clock)
         self._relive(store)
+        self.judge = Judge(store, self.router, self.explorer, settings.identity, judges)
         self.desk = OrderDesk(
-            settings, self.router, self.budget, prices, store, supervisor, self.explorer, observer, clock
+            settings, self.router, self.budget, prices, store, supervisor, self.explorer, self.judge, observer, clock
         )
+        self._feed = KnownFeed(store, supervisor)
+        self._feed_more = False
+        self._wound_up: StopReason | None = None
         self._wake = wake
         self._observer = observer
         self._check = check
@@ -116,10 +124,12 @@ class Run:
     def _relive(self, store: Store) -> None:
         """What earlier runs asked and found is where this one begins."""
         for past in store.past_orders():
-            self.explorer.relive(past)
+            if past.mode != "validate":
+                self.explorer.relive(past)
         known: int = store.totals().unique
         newest = store.newest(_LEARNT_TEXTS)
         self.explorer.remember(known, zip(range(known, 0, -1), newest, strict=False))
+        self.explorer.rejected(store.judgements.invalid_ids())
 
     # --- wishes from outside -------------------------------------------------------------------------------
 
@@ -256,6 +266,8 @@ class Run:
             self.supervisor.replace_dead()
             self._check_limits()
         if self.stop_reason is None:
+            if self.settings.patience is not None and self.desk.exploring and not self.desk.patient:
+                self._feed_more = self._feed.tell()
             if not self.paused:
                 self.desk.give_orders(self.stats.share_new)
             self._stop_if_nothing_is_left()
@@ -270,7 +282,8 @@ class Run:
             return
         if self.stop_reason is None:
             self.stop_reason = reason
-            self._explanation = explain(reason, self.settings, self.router, self.explorer, None)
+            if self._wound_up is not reason:
+                self._explanation = explain(reason, self.settings, self.router, self.explorer, None)
         self.stats.resume()  # open responses may take no longer than the time that is left
         self.desk.drop_waiting()
         if cancel:
@@ -279,22 +292,43 @@ class Run:
             self.supervisor.cancel(list(self.desk.open))
         self._out.append(Stopping(reason, len(self.desk.open), cancel))
 
+    def _wind_up(self, reason: StopReason, *, cancel: bool) -> None:
+        """The run has come to its end by itself: what nobody has judged yet is judged first, where that is wanted."""
+        if not self.judge.has_work:
+            self._stop(reason, cancel=cancel)
+            return
+        self._wound_up = reason
+        self._explanation = explain(reason, self.settings, self.router, self.explorer, None)
+        self.desk.stop_exploring(cancel=cancel)
+        self._out.append(Judging(reason, self.store.totals().judged.unjudged))
+
+    def _exhausted(self) -> None:
+        """End, unless it was answers that were ended early which brought nothing: then whole ones are to say so."""
+        if self.stats.cut_short and not self.desk.patient and self.stats.dry_responses < DRY_RESPONSES:
+            self.desk.patient = True
+            self.explorer.reopen()
+        else:
+            self._wind_up(StopReason.EXHAUSTED, cancel=True)
+
     def _check_limits(self) -> None:
         limit = self.settings.max_attributes
-        if limit is not None and self.store.totals().unique >= limit:
-            self._stop(StopReason.MAX_ATTRIBUTES, cancel=True)
+        exploring = self._wound_up is None
+        if exploring and limit is not None and self.store.totals().unique >= limit:
+            self._wind_up(StopReason.MAX_ATTRIBUTES, cancel=True)
         elif self._time_is_over():
             self._stop(StopReason.MAX_TIME, cancel=True)
         elif self.budget.exceeded:
             self._stop(StopReason.MAX_COST, cancel=False)
+        elif not exploring:
+            return
         elif self.router.exhausted:
             self._stop(StopReason.NO_PROVIDER, cancel=False)
         elif self.settings.iterations is None and (
             self.stats.dry_responses >= DRY_RESPONSES or self.explorer.exhausted
         ):
-            self._stop(StopReason.EXHAUSTED, cancel=True)
+            self._exhausted()
         elif (reason := enough(self.explorer, self.stats, self.settings)) is not None:
-            self._stop(reason, cancel=True)
+            self._wind_up(reason, cancel=True)
 
     def _time_is_over(self) -> bool:
         return self.settings.max_time_s is not None and self.stats.elapsed_s >= self.settings.max_time_s
@@ -310,8 +344,11 @@ class Run:
     def _stop_if_nothing_is_left(self) -> None:
         if not self.desk.idle:
             return
-        if self.desk.iterations_done:
-            self._stop(StopReason.ITERATIONS, cancel=False)
+        if self._wound_up is not None:
+            if not self.judge.has_work or self.desk.judging_is_dear:
+                self._stop(self._wound_up, cancel=False)
+        elif self.desk.iterations_done:
+            self._wind_up(StopReason.ITERATIONS, cancel=False)
         elif self.desk.money_ran_out and not self.paused:
             self._stop(StopReason.MAX_COST, cancel=False)
 
@@ -323,7 +360,7 @@ class Run:
         pause = self.router.next_change_s()
         if pause is not None:
             timeout = min(timeout, pause)
-        return max(0.001, timeout)
+        return 0.0 if self._feed_more else max(0.001, timeout)
 
     @property
     def explanation(self) -> str:
@@ -341,16 +378,19 @@ class Run:
         stats = self.stats
         reason = self.stop_reason or StopReason.CLOSED
         coverage, exploration = self.explored.exploration()
+        totals = self.store.totals()
+        judged = totals.judged
         return Result(
             topic=self.settings.topic,
             folder=self.store.folder,
-            unique=self.store.totals().unique,
+            unique=totals.unique,
             new=stats.new,
             duplicates=stats.duplicate,
             refused=stats.refused,
             calls=stats.calls,
             failed_calls=stats.failures,
             cancelled_calls=stats.cancelled,
+            shortened_calls=stats.cut_short,
             input_tokens=stats.input_tokens,
             output_tokens=stats.output_tokens,
             tokens_estimated=stats.estimated_tokens,
@@ -362,4 +402,6 @@ class Run:
             providers=tuple(figures.totals() for figures in stats.providers.values()),
             coverage=coverage,
             exploration=exploration,
+            invalid=judged.invalid,
+            unjudged=judged.unjudged if self.judge.wanted else None,
         )

@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     until_coverage: float | None = None
     min_yield: float | None = None
     max_price_per_item_usd: float | None = None
+    patience: int | None = None
+    validate: str = "off"
     max_attempts: int = 5
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
@@ -172,9 +174,18 @@ class WholeNumber:
         return value
 
 
+def judge_name(text: str) -> str:
+    """`off`, `on`, or one provider, `provider[:model]`. Raises `ValueError` with the reason."""
+    name = text.strip()
+    if not re.fullmatch(r"[a-z]+(?::[^\s,]+)?", name):
+        raise ValueError(f"{text[:60]!r} is not off, on, or one provider such as openai:gpt-5-mini")
+    return name
+
+
 producers_count = WholeNumber(256, "processes are too many")
 concurrency_count = WholeNumber(256, "requests in flight are too many for a producer")
 request_size = WholeNumber(1000, "items are too many for one request")
+patience_count = WholeNumber(1000, "known items in a row are too many")
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -261,6 +272,22 @@ OPTIONS: tuple[Option, ...] = (
         Choice(*STRATEGIES),
         "how to ask: auto (what brings most for its price), or one way alone: plain (afresh), listed (known items "
         "named), facets (sub-topics), letters (first letters)",
+    ),
+    Option(
+        "patience",
+        "--patience",
+        "N",
+        patience_count,
+        "end an answer once so many items in a row were known already (default: never; it rarely pays, see "
+        "docs/exhaustion.md)",
+    ),
+    Option(
+        "validate",
+        "--validate",
+        "off|on|WHO",
+        judge_name,
+        "ask a model, in batches, which items are not of the topic's kind, and leave those out of valid.txt; on: the "
+        "run's own models; or one that judges alone, such as anthropic:claude-haiku-4-5",
     ),
     Option("max_attempts", "--max-attempts", "N", positive_int, "tries for one request before it is given up"),
     Option("connect_timeout_s", "--connect-timeout", "DURATION", duration, "time to connect to a provider"),

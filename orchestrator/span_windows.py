@@ -22,16 +22,18 @@ class ProcessWindow:
         self.opened = time.monotonic()
         self._began_ns = self._ended_ns = began_ns
         self._batches = 0
-        self._received = self._new = self._duplicate = self._held = self._blank = self._late = self._parts = 0
+        self._received = self._new = self._duplicate = self._held = self._blank = self._late = 0
+        self._parts = self._judgements = 0
 
     def take(self, taken: Taken) -> ProcessWindow:
         """Count one batch."""
         self._batches += 1
         self._ended_ns = max(self._began_ns, time.time_ns())
         count, outcome = len(taken.batch.items), taken.outcome
-        if taken.parts:
+        if taken.instead:
             self._received += count
-            self._parts += count
+            self._parts += count if taken.instead == "parts" else 0
+            self._judgements += count if taken.instead == "judgements" else 0
             return self
         if outcome is None:
             self._late += count
@@ -59,6 +61,7 @@ class ProcessWindow:
             (spans.ITEMS_BLANK, self._blank),
             (spans.ITEMS_LATE, self._late),
             (spans.ITEMS_PARTS, self._parts),
+            (spans.ITEMS_JUDGEMENTS, self._judgements),
         ):
             if count:
                 self.span.set_attribute(name, count)

@@ -159,6 +159,7 @@ class RunStats:
         self._arrivals: deque[tuple[float, int]] = deque()
         self._recent: deque[tuple[int, int]] = deque(maxlen=RECENT_RESPONSES)
         self.dry_responses = 0
+        self.cut_short = 0
         self.resize(producers)
 
     # --- the run's course ----------------------------------------------------------------------------------
@@ -229,10 +230,12 @@ class RunStats:
             self.cancelled += 1
         return figures.charge(message.usage)
 
-    def answered(self, new: int, duplicate: int) -> None:
-        """Count one complete response for the share of new items lately."""
+    def answered(self, new: int, duplicate: int, *, cut_short: bool = False) -> None:
+        """Count one response for the share of new items lately; one that we `cut_short` is no dry one: who knows."""
         self._recent.append((new, duplicate))
-        self.dry_responses = 0 if new else self.dry_responses + 1
+        self.cut_short += cut_short
+        if new or not cut_short:
+            self.dry_responses = 0 if new else self.dry_responses + 1
 
     # --- what is shown -------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -142,7 +142,7 @@ class Steering:
         run = self._run
         settings = changed_settings(change, run.settings)
         weights = changed_weights(change, run.router.states)
-        _check_prices(settings, weights, run.router.states, run.stats.providers)
+        _check_prices(settings, weights, run.router.states, run.stats.providers, run.judge.names)
         text = _described(run.settings, settings, weights, run.router.states)
         if not text:
             return
@@ -184,13 +184,14 @@ def _check_prices(
     weights: Mapping[str, float],
     states: Mapping[str, ProviderState],
     figures: Mapping[str, ProviderFigures],
+    judges: Collection[str],
 ) -> None:
     """Refuse a limit on the money where what is spent cannot be known. Raises `UsageError`."""
     if settings.max_cost_usd is None:
         return
     for name, state in states.items():
         used = state.in_flight or figures[name].input_tokens or figures[name].output_tokens
-        asked = state.disabled is None and weights.get(name, state.weight) > 0
+        asked = state.disabled is None and (weights.get(name, state.weight) > 0 or name in judges)
         if figures[name].price is None and (used or asked):
             raise UsageError(unknown_price(name))
 

@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from contract.errors import ProducerStartError
+from contract.identity import Identity
 from contract.messages import (
     Cancel,
     Configure,
     FromProducer,
     ItemBatch,
+    KnownKeys,
     LogLine,
     Order,
     OrderDone,
@@ -57,6 +59,7 @@ class Supervisor:
         processes: Starts and ends the processes.
         observer: Told of each process's start and end.
         clock: Monotonic seconds.
+        identity: What counts as the same item, for advice about repeats.
 
     Attributes:
         producers: All that there are or were, by index.
@@ -72,11 +75,13 @@ class Supervisor:
         processes: ProcessManager,
         observer: RunObserver = UNOBSERVED,
         clock: Callable[[], float] = time.monotonic,
+        identity: Identity = Identity.NORMALIZED,
     ) -> None:
         self.producers = [Producer(index) for index in range(count)]
         self.begun = False
         self._configure_providers = tuple(setups)
         self._log_level = log_level
+        self._identity = identity
         self._communicator = communicator
         self._processes = processes
         self._observer = observer
@@ -114,13 +119,15 @@ class Supervisor:
                 log_level=self._log_level,
                 generation=producer.generation,
                 telemetry=telemetry,
+                identity=self._identity,
             ),
         )
 
     def _send(self, producer: Producer, message: ToProducer) -> None:
         if producer.channel is not None:
             # What a producer is configured with may hold an address with a password: only its kind is shown.
-            shown = type(message).__name__ if isinstance(message, Configure) else message
+            # Keys of items are thousands of bytes that tell nobody anything.
+            shown = type(message).__name__ if isinstance(message, Configure | KnownKeys) else message
             log.log(TRACE, "to producer %d: %r", producer.index, shown)
             self._communicator.send(producer.channel, message)
 
@@ -131,6 +138,14 @@ class Supervisor:
             producer.last_heard = now
         producer.open_orders[order.id] = now
         self._send(producer, order)
+
+    def has_room(self, producer: Producer) -> bool:
+        """Whether a producer has taken all that was sent to it, so that advice does not pile up before it."""
+        return producer.channel is not None and self._communicator.unsent(producer.channel) == 0
+
+    def advise(self, producer: Producer, known: KnownKeys) -> None:
+        """Tell a ready producer of items that are known."""
+        self._send(producer, known)
 
     def cancel(self, order_ids: Sequence[int]) -> None:
         """Ask the producers to stop these orders' streams."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from contract.errors import ErrorKind
 from orchestrator.events import (
+    Judging,
     OrderEnded,
     ProducerDied,
     ProviderDisabled,
@@ -25,6 +26,9 @@ _WHY = {
     StopReason.MAX_COST: "the next request could exceed the money limit",
     StopReason.MAX_TIME: "the time is over",
     StopReason.EXHAUSTED: "nothing new has come lately",
+    StopReason.COVERAGE: "the wanted coverage is reached",
+    StopReason.MIN_YIELD: "the next request is expected to bring too few new items",
+    StopReason.MAX_PRICE_PER_ITEM: "the next new item is expected to cost too much",
     StopReason.NO_PROVIDER: "no provider is left",
     StopReason.INTERRUPTED: "interrupted",
     StopReason.CLOSED: "the caller stopped",
@@ -58,6 +62,9 @@ def in_words(event: RunEvent) -> Words | None:
             return Words("error", "disabled", f"provider {event.provider} is not used any more: {event.message}")
         case Steered():
             return Words("info", event.kind, event.text)
+        case Judging():
+            why = _WHY.get(event.reason, event.reason.value)
+            return Words("info", "judging", f"{why}; judging the last {plural(event.unjudged, 'item')} before the end")
         case Stopping():
             return Words("info", "stopping", _stopping(event))
         case _:

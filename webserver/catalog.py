@@ -140,11 +140,11 @@ class Catalog:
         """A stretch of a topic's event log. Raises `Problem` 404 for an unknown topic."""
         return await self._read(id, lambda folder: read_events(folder, before, None, limit), [])
 
-    async def export(self, id: str, wanted: str) -> Spool:  # noqa: A002 - the field's word
+    async def export(self, id: str, wanted: str, *, valid: bool = False) -> Spool:  # noqa: A002 - the field's word
         """Begin an export; see `open_spool`. Raises `Problem` 404 for an unknown topic, 409 for one without a run."""
         await self.one(id)
         try:
-            return await self._workers.run(lambda: open_spool(folder_of(self._root, id), wanted))
+            return await self._workers.run(lambda: open_spool(folder_of(self._root, id), wanted, valid=valid))
         except ConfigurationError as error:
             raise Problem(409, str(error), id) from error
 

@@ -109,8 +109,9 @@ class Reading:
         request: Request,
         id: TopicId,  # noqa: A002 - the API's word
         format: Annotated[Literal["txt", "jsonl", "csv", "parquet"], Query(description="Of the file.")] = "txt",  # noqa: A002
+        valid: Annotated[bool, Query(description="Leave out the items that were judged not to belong.")] = False,
     ) -> Response:
-        """All items as a file."""
+        """The items as a file."""
         return await self._downloads.begin(
-            lambda: while_connected(request, self._catalog.export(id, format)), id, format
+            lambda: while_connected(request, self._catalog.export(id, format, valid=valid)), id, format
         )

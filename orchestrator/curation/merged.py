@@ -30,6 +30,11 @@ SELECT item_id, one.text, one.count, into_id, other.text, other.count, method, s
 FROM merged JOIN counted_items AS one ON one.id = item_id JOIN counted_items AS other ON other.id = into_id
 ORDER BY item_id
 """
+_ITEMS = "SELECT id, text FROM items ORDER BY id"
+"""Folders of earlier formats have no judgements."""
+_VALID_ITEMS = """
+SELECT id, text FROM items WHERE id NOT IN (SELECT item_id FROM judgements WHERE verdict = 'invalid') ORDER BY id
+"""
 
 
 class MergedItems:
@@ -106,11 +111,15 @@ class MergedItems:
         return count
 
     def write_list(self, folder: Path, filesystem: FileSystem) -> None:
-        """Write `merged.txt`: every item once, without the spellings that were merged. Raises `OSError`."""
+        """Write `merged.txt`: every item once, without spellings that were merged and items that do not belong.
+
+        Raises `OSError`.
+        """
         filesystem.replace(folder / MERGED_NAME, (block for block, _ in blocks_of_lines(self._texts())))
 
     def _texts(self) -> Iterator[str]:
-        rows: Iterable[tuple[int, str]] = self._database.execute("SELECT id, text FROM items ORDER BY id")
+        judged = self._database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'judgements'").fetchone()[0]
+        rows: Iterable[tuple[int, str]] = self._database.execute(_VALID_ITEMS if judged else _ITEMS)
         return (text for item_id, text in rows if item_id not in self._into)
 
     def _is_known(self, item: MergeItem) -> bool:

@@ -12,6 +12,9 @@ from contract.identity import Identity, key_of
 BATCH_SIZE = 40
 """Candidates in one order at most: of longer lists models judge the middle badly."""
 
+LEAST_CONTROLS = 4
+"""Fewer say little."""
+
 _NOBODY = ("none", "none of them", "none of these", "none of the above", "no items", "nothing", "all belong", "n/a")
 """How models say that all candidates belong."""
 
@@ -34,7 +37,7 @@ class Verdict(NamedTuple):
     """What an answer says of its candidates.
 
     Attributes:
-        rejected: Those that do not belong, as candidates; empty unless `believed`.
+        rejected: Those that do not belong, as candidates, without controls; empty unless `believed`.
         believed: Whether the answer can be made use of; if not, its candidates stay unjudged.
         strangers: Lines that are no candidate.
     """
@@ -57,16 +60,20 @@ def next_batch(items: Iterable[Candidate], judged: Container[int], size: int = B
     return tuple(unjudged[: max(1, min(size, BATCH_SIZE))])
 
 
-def verdict(candidates: Sequence[Candidate], answer: Iterable[str], identity: Identity) -> Verdict:
+def verdict(
+    candidates: Sequence[Candidate], answer: Iterable[str], identity: Identity, controls: Container[int] = ()
+) -> Verdict:
     """What an answer that lists the candidates that do not belong says.
 
-    It is not believed where it names more than half of them (it lists those that belong, or repeats its prompt), or
-    lists lines and not one candidate (it talks of something else). An empty answer says that all belong.
+    It is not believed where it names more than a quarter of the controls, or, with too few of them, more than half of
+    the candidates (it lists those that belong, or repeats its prompt), or where it lists lines and not one candidate
+    (it talks of something else). An empty answer says that all belong.
 
     Args:
         candidates: What was asked about.
         answer: The answer's lines.
         identity: By which a line is a candidate.
+        controls: Numbers of candidates that are known to belong.
     """
     by_key = {key_of(candidate.text, identity): candidate for candidate in candidates}
     nobody = {key_of(text, identity) for text in _NOBODY}
@@ -79,5 +86,9 @@ def verdict(candidates: Sequence[Candidate], answer: Iterable[str], identity: Id
             named[candidate.id] = candidate
         elif line.strip() and key not in nobody:
             strangers += 1
-    believed = 2 * len(named) <= len(by_key) and (bool(named) or not strangers)
-    return Verdict(tuple(named.values()) if believed else (), believed, strangers)
+    known = [candidate.id for candidate in by_key.values() if candidate.id in controls]
+    doubted = [item_id for item_id in known if item_id in named]
+    sound = 4 * len(doubted) <= len(known) if len(known) >= LEAST_CONTROLS else 2 * len(named) <= len(by_key)
+    believed = sound and (bool(named) or not strangers)
+    rejected = tuple(candidate for candidate in named.values() if candidate.id not in controls)
+    return Verdict(rejected if believed else (), believed, strangers)

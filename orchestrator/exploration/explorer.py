@@ -37,6 +37,7 @@ PILOT = 5
 """So many fresh responses soon: from then on the estimates are good."""
 _CROWDING_OF_ALL = 0.97
 """As `Tuning.crowding`, where all of the topic is asked about."""
+_USED_UP = "used up"
 _SLOWLY = 0.15
 """Weight of a new observation in a running mean."""
 _PROMPT_TOKENS = 120
@@ -109,6 +110,7 @@ class Explorer:
         self._answer_items = float(size)
         if strategy == "continued":
             self.arms.append(Arm(Way.CONTINUED, WHOLE))
+        self._rejected = 0
 
     # --- deciding ------------------------------------------------------------------------------------------
 
@@ -365,6 +367,19 @@ class Explorer:
         for item, text in texts:
             self._learn(item, text)
 
+    def rejected(self, item_ids: Sequence[int]) -> None:
+        """These items, which were found before, are none of the topic: they no longer count as known, or as found."""
+        self.incidence.forget(item_ids)
+        self.known -= len(item_ids)
+        self._rejected += len(item_ids)
+
+    def reopen(self) -> None:
+        """What was learnt lately came from answers that were ended early: whole ones are to say what is used up."""
+        self.yields.forget_lately()
+        for arm in self.arms:
+            if arm.closed == _USED_UP:
+                arm.closed = ""
+
     def _learn(self, item_id: int, text: str) -> None:
         self._letters.learn(item_id, text)
         self._texts.append(text)
@@ -396,7 +411,7 @@ class Explorer:
             elif arm.way is Way.FACET and arm.scope.facet:
                 self._to_split.append(arm)
         if expected < self.tuning.close_below:
-            arm.closed = "used up"
+            arm.closed = _USED_UP
 
     # --- telling -------------------------------------------------------------------------------------------
 
@@ -411,8 +426,9 @@ class Explorer:
 
     @property
     def next_yield(self) -> float:
-        """Expected new items of the next response."""
-        return self.yields.lately
+        """Expected new items of the next response, without those that will be rejected."""
+        rejected = self._rejected / max(1, self.yields.responses)
+        return max(0.0, self.yields.lately - rejected)
 
     @property
     def noise(self) -> float:
@@ -423,7 +439,7 @@ class Explorer:
     @property
     def exhausted(self) -> bool:
         """Whether no arm is worth another response: each one has been asked, and brings next to nothing but noise."""
-        if self._planning or self._to_split or not self.settled:
+        if self._planning or self._to_split or not self.settled or not self.yields.settled:
             return False
         if any(self._untried(arm) for arm in self.arms):
             return False

@@ -31,13 +31,14 @@ Ids = npt.NDArray[np.int64]
 class Incidence:
     """Counts over fresh responses, fed response by response.
 
-    Items are the store's dense numbers from 0 on: memory is 17 bytes for each number up to the highest one (at most
+    Items are the store's dense numbers from 0 on: memory is 18 bytes for each number up to the highest one (at most
     twice as many).
     """
 
     def __init__(self) -> None:
         self._counts = np.zeros(0, np.uint32)
         self._elsewhere = np.zeros(0, np.bool_)
+        self._forgotten = np.zeros(0, np.bool_)
         self._seen = np.zeros((0, FOLLOWED), np.int32)
         self._q = np.zeros(FOLLOWED + 1, np.int64)
         self._shares = np.zeros((0, FOLLOWED), np.int64)
@@ -89,6 +90,7 @@ class Incidence:
         """
         ids = _distinct(item_ids)
         self._make_room(ids)
+        ids = ids[~self._forgotten[ids]]
         index = self._responses
         self._make_room_for_response(index, model)
         self._sizes[index] = len(ids)
@@ -112,10 +114,32 @@ class Incidence:
         """
         ids = _distinct(item_ids)
         self._make_room(ids)
+        ids = ids[~self._forgotten[ids]]
         self._sum_elsewhere += len(ids)
         ids = ids[~self._elsewhere[ids]]
         self._account(ids, -1)
         self._elsewhere[ids] = True
+
+    def forget(self, item_ids: Iterable[int]) -> None:
+        """These are no items of the topic: as if no response had named them, nor will.
+
+        Exact but for the sizes of single responses (the interval's): where an item came in more than `FOLLOWED` fresh
+        ones, or was found elsewhere too, nobody knows any more in which.
+
+        Raises:
+            ValueError: An item number is negative.
+        """
+        ids = _distinct(item_ids)
+        self._make_room(ids)
+        ids = ids[~self._forgotten[ids]]
+        free = ids[~self._elsewhere[ids]]
+        self._account(free, -1)
+        for times in range(1, FOLLOWED + 1):
+            np.subtract.at(self._sizes, self._seen[free[self._counts[free] == times], :times].ravel(), 1)
+        self._sum -= int(self._counts[ids].sum())
+        self._counts[ids] = 0
+        self._elsewhere[ids] = False
+        self._forgotten[ids] = True
 
     def held(self, item_id: int) -> bool:
         """Whether fresh responses alone found the item: avoid-lists leave it out, or coverage is underestimated."""
@@ -205,6 +229,7 @@ class Incidence:
             size = max(1024, 2 * len(self._counts), int(ids[-1]) + 1)
             self._counts = _grown(self._counts, size)
             self._elsewhere = _grown(self._elsewhere, size)
+            self._forgotten = _grown(self._forgotten, size)
             self._seen = _grown(self._seen, size)
 
     def _make_room_for_response(self, index: int, model: str) -> None:

@@ -50,6 +50,7 @@ class Yields:
         self._first: dict[Way, float] = {}
         self._falls: dict[_Kind, tuple[float, float]] = {}
         self._lately: deque[int] = deque(maxlen=_LATELY)
+        self._missing = 0
         self._split_gain = 2 * tuning.split_gain
 
     def expected(self, arm: Arm) -> float:
@@ -84,7 +85,18 @@ class Yields:
         arm.answered(new, distinct)
         arm.short = distinct < self._tuning.short_below * self.typical
         self._lately.append(new)
+        self._missing = max(0, self._missing - 1)
         self.responses += 1
+
+    def forget_lately(self) -> None:
+        """What came lately was no measure: `lately` is to be told by so many responses anew."""
+        self._lately.clear()
+        self._missing = _LATELY
+
+    @property
+    def settled(self) -> bool:
+        """Whether enough responses have come since `forget_lately`."""
+        return not self._missing
 
     @property
     def lately(self) -> float:

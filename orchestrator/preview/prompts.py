@@ -9,6 +9,7 @@ import msgspec
 
 from contract.messages import WHOLE, Scope
 from orchestrator.composition import prompt_of
+from orchestrator.curation.validation import BATCH_SIZE
 from orchestrator.exploration import Ask
 from orchestrator.exploration.arms import Arm, Way
 from orchestrator.exploration.explorer import PLAN_PARTS
@@ -18,7 +19,7 @@ from orchestrator.pricing import Price
 from orchestrator.routing import ProviderState
 from orchestrator.run import Run
 
-Kind = Literal["fresh", "listed", "plan", "facet", "catch-all", "letter", "language", "continued"]
+Kind = Literal["fresh", "listed", "plan", "facet", "catch-all", "letter", "language", "continued", "validate"]
 
 _KINDS: dict[str, tuple[Kind, ...]] = {
     "auto": ("fresh", "listed", "plan", "facet", "catch-all", "letter", "language"),
@@ -77,8 +78,9 @@ def prompts_of(run: Run) -> list[Prompt]:
     asks = list(_next_asks(run))
     prompts = [_prompt(run, state, ask, real=True) for state, ask in asks]
     shown = {(prompt.kind, prompt.provider) for prompt in prompts}
-    for kind in _KINDS[run.settings.strategy]:
-        for state in active(run):
+    kinds = _KINDS[run.settings.strategy]
+    for kind in (*kinds, "validate") if run.judge.wanted else kinds:
+        for state in active(run) if kind != "validate" else run.judge.judges:
             if (kind, state.spec.name) not in shown and (kind != "listed" or state.spec.takes_avoid_list):
                 prompts.append(_prompt(run, state, _example(run, kind, state.spec.name), real=False))
     return prompts
@@ -123,6 +125,8 @@ def _example(run: Run, kind: Kind, provider: str) -> Ask:
             arm = _arm(run, lambda arm: bool(arm.scope.besides), Arm(Way.FACET, _SOME_REST))
         case "letter":
             arm = _arm(run, lambda arm: arm.way is Way.LETTER, Arm(Way.LETTER, _SOME_LETTER))
+        case "validate":
+            return Ask("validate", plain)
         case "language":
             arm = _arm(run, lambda arm: arm.way is Way.LANGUAGE, Arm(Way.LANGUAGE, _SOME_LANGUAGE))
         case _:
@@ -136,8 +140,8 @@ def _arm(run: Run, wanted: Callable[[Arm], bool], else_: Arm) -> Arm:
 
 
 def _kind(ask: Ask) -> Kind:
-    if ask.mode == "plan":
-        return "plan"
+    if ask.mode in ("plan", "validate"):
+        return "plan" if ask.mode == "plan" else "validate"
     if ask.mode == "audit" or ask.arm.way is Way.PLAIN:
         return "fresh"
     if ask.arm.way is Way.FACET:
@@ -152,8 +156,11 @@ def _kind(ask: Ask) -> Kind:
 def _prompt(run: Run, state: ProviderState, ask: Ask, *, real: bool) -> Prompt:
     order = run.desk.preview(state, ask)
     kind = _kind(ask)
+    if kind == "validate":
+        some = tuple(f"[found item {number}]" for number in range(1, BATCH_SIZE + 1))
+        order = msgspec.structs.replace(order, candidates=some)
     full = order
-    if not real and kind not in ("fresh", "plan") and state.spec.takes_avoid_list:
+    if not real and kind not in ("fresh", "plan", "validate") and state.spec.takes_avoid_list:
         # Nothing may be known yet: the list is as long as it may become.
         tokens = avoid_budget_tokens(run.settings.avoid_share, state.spec)
         full = msgspec.structs.replace(order, avoid=("x" * tokens * _BYTES_PER_TOKEN,))

@@ -103,6 +103,23 @@ def next_words(explored: ExplorationView) -> str:
     return f"the next call brings about {explored.next_yield:.1f} new items{cost}"
 
 
+def items_found(run: Run) -> str:
+    """How many items there are, and where they are judged how many of them do not belong."""
+    totals = run.store.totals()
+    rejected = f" ({count(totals.judged.invalid)} rejected)" if run.judge.wanted else ""
+    return f"{count(totals.unique)}{rejected}"
+
+
+def _judged(result: Result) -> list[tuple[str, str]]:
+    """What was judged, where that was asked for."""
+    if result.unjudged is None:
+        return []
+    text = f"{count(result.unique - result.invalid)} in valid.txt, {count(result.invalid)} not of the topic"
+    if result.unjudged:
+        text += f", {count(result.unjudged)} not judged"
+    return [("judged", text)]
+
+
 def summary_lines(result: Result, command: str) -> list[tuple[str, str]]:
     """The summary as (name, text) pairs, for the terminal and for plain output."""
     tokens = f"{count(result.input_tokens)} in, {count(result.output_tokens)} out"
@@ -110,12 +127,16 @@ def summary_lines(result: Result, command: str) -> list[tuple[str, str]]:
         tokens += f" ({count(result.tokens_estimated)} of them estimated: streams that ended early report none)"
     failed = f", {count(result.failed_calls)} failed" if result.failed_calls else ""
     failed += f", {count(result.cancelled_calls)} cut off at the end" if result.cancelled_calls else ""
+    failed += f", {count(result.shortened_calls)} ended early" if result.shortened_calls else ""
     cost = money(result.cost_usd)
     if result.cost_usd is None:
         cost = "unknown (no price is known for this model; --price sets one)"
+    elif result.tokens_estimated and result.cost_usd > 0:
+        cost += ", in part estimated"
     explored = [("explored", explored_words(result))] if result.exploration is not None else []
     pairs = [
         ("items", f"{count(result.unique)} unique, {count(result.new)} of them new"),
+        *_judged(result),
         ("repeats", f"{count(result.duplicates)} known already, {count(result.refused)} pieces of output refused"),
         ("calls", f"{count(result.calls)}{failed}"),
         ("tokens", tokens),

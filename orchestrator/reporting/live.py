@@ -16,7 +16,7 @@ from rich.text import Text
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import coverage_words, log, log_event, summary_lines
+from orchestrator.reporting.base import coverage_words, items_found, log, log_event, summary_lines
 from orchestrator.reporting.curve import curve_lines, curve_words
 from orchestrator.settings import Settings
 from orchestrator.words import count, money, plural, price_of_one, recovery_lines, span
@@ -124,7 +124,7 @@ class LiveReporter:
         stats = run.stats
         return _strip(
             {
-                "unique items": count(run.store.totals().unique),
+                "unique items": items_found(run),
                 "new a minute": f"{stats.items_per_minute:,.0f}",
                 "share new": "–" if stats.share_new is None else f"{stats.share_new:.0%}",
                 "calls": _calls(run) + (f" ({count(stats.failures)} failed)" if stats.failures else ""),

@@ -13,7 +13,15 @@ import msgspec
 
 from contract.text import printable
 from orchestrator.events import Result, RunEvent
-from orchestrator.reporting.base import SafeFormatter, coverage_words, log, log_event, next_words, summary_lines
+from orchestrator.reporting.base import (
+    SafeFormatter,
+    coverage_words,
+    items_found,
+    log,
+    log_event,
+    next_words,
+    summary_lines,
+)
 from orchestrator.settings import Settings
 from orchestrator.words import count, money, plural, recovery_lines
 from telemetry.logs import ErrorStreamHandler, set_up_logging
@@ -129,7 +137,7 @@ def figures_line(run: Run) -> str:
     coverage, explored = run.explored.exploration()
     far = "" if explored is None else f"; coverage {coverage_words(coverage, explored)}, {next_words(explored)}"
     return (
-        f"{count(run.store.totals().unique)} items, {stats.items_per_minute:.0f} new a minute, {share} new lately; "
+        f"{items_found(run)} items, {stats.items_per_minute:.0f} new a minute, {share} new lately; "
         f"{count(stats.calls)} calls ({count(stats.failures)} failed), "
         f"{count(stats.input_tokens + stats.output_tokens)} tokens, {money(stats.cost_usd)}{far}"
     )

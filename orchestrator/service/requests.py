@@ -28,6 +28,7 @@ _LIMITS = {
     "until_coverage",
     "min_yield",
     "max_price_per_item_usd",
+    "patience",
 }
 """Settings whose None in a request to continue takes away what the run before had."""
 _FOLDER = re.compile(r"[\w-]{1,100}")

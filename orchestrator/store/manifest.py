@@ -38,6 +38,7 @@ def write_manifest(folder: Path, database: sqlite3.Connection, totals: Totals, f
             "unique": totals.unique,
             "held": totals.held,
             "sightings": totals.sightings,
+            "judged": msgspec.to_builtins(totals.judged),
             "orders": totals.orders,
             **_without_orders(msgspec.to_builtins(totals.over_all())),
         },

@@ -15,6 +15,7 @@ from contract.errors import ConfigurationError
 from contract.identity import Identity
 from orchestrator.dedup.filters import make_filter
 from orchestrator.store.attributes_file import ATTRIBUTES_NAME, AttributesFile
+from orchestrator.store.judgements import Judgements
 from orchestrator.store.key_index import KeyIndex
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.records import Recovery
@@ -38,6 +39,7 @@ class Opened(msgspec.Struct):
     index: KeyIndex
     ledger: Ledger
     repeats: Repeats
+    judgements: Judgements
     attributes: AttributesFile
     recovery: Recovery
     held: int
@@ -87,6 +89,7 @@ def open_parts(
         repeats = Repeats()
         sighted = (row[0] for row in database.execute("SELECT item_id FROM sightings"))
         repeats.load(items, sighted, lambda item_id: _text_of(database, item_id))
+        judgements = Judgements(database, items)
     except BaseException:
         if file is not None:
             file.close()
@@ -104,7 +107,7 @@ def open_parts(
         edited_copy=found.edited_copy,
         set_aside=set_aside,
     )
-    return Opened(lock, database, index, ledger, repeats, file, recovery, held)
+    return Opened(lock, database, index, ledger, repeats, judgements, file, recovery, held)
 
 
 def _make_folder(folder: Path, filesystem: FileSystem) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from contract.messages import Item, Refusal
+from orchestrator.store.judgements import JudgedTotals
 
 OrderState = Literal["open", "done", "failed", "interrupted"]
 
@@ -124,6 +125,7 @@ class Totals(msgspec.Struct, frozen=True):
         sightings: Pairs of an item and an order that named it.
         orders: Number of orders by state.
         providers: Sums by provider name.
+        judged: How far the items are judged.
     """
 
     unique: int
@@ -131,6 +133,7 @@ class Totals(msgspec.Struct, frozen=True):
     sightings: int
     orders: dict[OrderState, int]
     providers: dict[str, ProviderTotals]
+    judged: JudgedTotals = JudgedTotals()
 
     def over_all(self) -> ProviderTotals:
         """The sums over all providers."""

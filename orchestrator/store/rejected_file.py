@@ -1,8 +1,9 @@
 """`rejected.jsonl`: output that did not become an item, one JSON object a line, for people who want to judge that.
 
 Fields: `order` that brought it; `by`: `parser` (the producer's item parser), `check` (`curation/validity.py`) or
-`model` (`--validate`); `reason`, a fixed word; `count` of texts in a row that the line stands for; `text`; `at` (ISO
-8601, UTC). Lines of earlier versions have neither `by`, which was the parser then, nor `at`.
+`model` (`--validate`; `order` is the one that judged, and the item stays in `attributes.txt`); `reason`, a fixed word;
+`count` of texts in a row that the line stands for; `text`; `at` (ISO 8601, UTC). Lines of earlier versions have neither
+`by`, which was the parser then, nor `at`.
 """
 
 from __future__ import annotations

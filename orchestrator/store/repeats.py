@@ -59,6 +59,10 @@ class Repeats:
             if len(self._leaders) > 2 * self._listed:
                 self._prune()
 
+    def count(self, item_id: int) -> int:
+        """How many orders have named this item, at most 256."""
+        return 1 + self._further[item_id - 1]
+
     def _prune(self) -> None:
         best = self._best(self._listed)
         self._leaders = {item_id: self._leaders[item_id] for item_id in best}
@@ -69,4 +73,8 @@ class Repeats:
 
     def most_repeated(self, count: int) -> list[str]:
         """Items seen at least twice, the most often seen first, at most `LISTED`."""
-        return [self._leaders[item_id][1] for item_id in self._best(min(count, self._listed))]
+        return [self._leaders[item_id][1] for item_id in self.leaders(count)]
+
+    def leaders(self, count: int) -> list[int]:
+        """The numbers of the same items."""
+        return self._best(min(count, self._listed))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from archive.failures import DATABASE_NAME
+from archive.failures import DATABASE_NAME, damaged
 from archive.filesystem import FileSystem
 from archive.folder import canonical_topic
 from archive.format import APPLICATION_ID, SCHEMA_VERSION, check_database, read_meta
@@ -61,6 +61,11 @@ CREATE TABLE held (
 );
 -- What the answers to orders of mode 'plan' named: parts of the topic, no items.
 CREATE TABLE parts (order_id INTEGER NOT NULL, place INTEGER NOT NULL, text TEXT NOT NULL);
+-- What a model, or a person (no order), has judged of an item. `unsure`: after so many tries nothing was believed.
+CREATE TABLE judgements (
+    item_id INTEGER PRIMARY KEY, order_id INTEGER,
+    verdict TEXT NOT NULL CHECK (verdict IN ('valid', 'invalid', 'unsure')), tries INTEGER NOT NULL, at INTEGER NOT NULL
+);
 CREATE VIEW counted_items AS
     SELECT items.*, 1 + coalesce(further.sightings, 0) AS count, second.order_id AS second_order
     FROM items
@@ -76,7 +81,11 @@ _UPGRADES = {
         "ALTER TABLE orders ADD COLUMN listed INTEGER NOT NULL DEFAULT 0",
         "CREATE TABLE parts (order_id INTEGER NOT NULL, place INTEGER NOT NULL, text TEXT NOT NULL)",
     ),
-    2: ("ALTER TABLE orders ADD COLUMN said INTEGER NOT NULL DEFAULT 0",),
+    2: (
+        "ALTER TABLE orders ADD COLUMN said INTEGER NOT NULL DEFAULT 0",
+        "CREATE TABLE judgements (item_id INTEGER PRIMARY KEY, order_id INTEGER, verdict TEXT NOT NULL CHECK "
+        "(verdict IN ('valid', 'invalid', 'unsure')), tries INTEGER NOT NULL, at INTEGER NOT NULL)",
+    ),
 }
 """What brings a database of this version to the next one."""
 
@@ -94,6 +103,25 @@ def open_database(folder: Path, topic: str, identity: Identity, filesystem: File
         if not check_database(database, folder):
             _create(database, topic, identity)
         _check_purpose(database, folder, topic, identity)
+        _upgrade(database)
+        _configure(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def open_checked(folder: Path, filesystem: FileSystem) -> sqlite3.Connection:
+    """Open an existing folder's database for writing, whatever its topic; its lock must be held.
+
+    Raises:
+        ForeignDatabaseError: The file is damaged, something else, or from a newer version.
+        sqlite3.Error: The disk does not let us.
+    """
+    database = filesystem.connect_database(folder / DATABASE_NAME)
+    try:
+        if not check_database(database, folder):
+            raise damaged(folder, "it is empty")
         _upgrade(database)
         _configure(database)
     except BaseException:

@@ -21,6 +21,7 @@ from contract.errors import ErrorKind, OrchestratorError, StorageError
 from contract.identity import Identity, key_of
 from contract.messages import WHOLE, Refusal, Scope, Usage
 from orchestrator.store.attributes_file import ATTRIBUTES_NAME, clean_line
+from orchestrator.store.judgements import Judgements
 from orchestrator.store.manifest import write_manifest
 from orchestrator.store.opening import Opened, open_parts
 from orchestrator.store.past_orders import FreshCall, PastOrder, fresh_calls, past_orders
@@ -28,9 +29,13 @@ from orchestrator.store.records import IncomingBatch, Ingested, NewItem, OrderSt
 from orchestrator.store.recovery import INSERT_ITEM
 from orchestrator.store.rejected_file import REJECTED_NAME, ItemCheck, rejected_lines
 from orchestrator.store.transaction import Transaction
+from orchestrator.store.valid_file import write_valid
 
 NEWEST_KEPT = 4000
 """So many of the newest items are in memory."""
+
+NOT_OF_TOPIC = "not_of_topic"
+"""The reason in `rejected.jsonl` where a model judged."""
 
 _SIGHTING = "INSERT INTO sightings VALUES (?, ?)"
 _HOLD = "INSERT OR IGNORE INTO held (key, text, description, order_id, at) VALUES (?, ?, ?, ?, ?)"
@@ -48,6 +53,7 @@ class Store:
         attributes_path: Its `attributes.txt`.
         recovered: What opening found and repaired.
         written: What the last `ingest` wrote to `attributes.txt`; None if it had nothing new.
+        judgements: What was judged of the items; changed by `keep_verdict` alone.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class Store:
         self._index = parts.index
         self._ledger = parts.ledger
         self._repeats = parts.repeats
+        self.judgements: Judgements = parts.judgements
         self._attributes = parts.attributes
         self.attributes_path = folder / ATTRIBUTES_NAME
         self._rejected = filesystem.append(folder / REJECTED_NAME)
@@ -144,7 +151,7 @@ class Store:
         with self._guarded():
             with Transaction(self._database):
                 run_id = self._ledger.begin_run(settings, self._unique)
-            self._write_manifest()
+            self._write_derived()
             return run_id
 
     def change_settings(self, settings: Mapping[str, object]) -> None:
@@ -198,6 +205,43 @@ class Store:
                 (exploration.META_NAME, exploration.encode(kept).decode()),
             )
 
+    def keep_verdict(
+        self, order_id: int, *, valid: Sequence[int], invalid: Mapping[int, str], unsure: Sequence[int]
+    ) -> None:
+        """Keep what the answer to a validating order said, at once: what was bought once is not bought again.
+
+        The lines of `rejected.jsonl` come before the commit: no item is left out of `valid.txt` that stands nowhere.
+
+        Args:
+            order_id: The order.
+            valid: Numbers of items that belong.
+            invalid: Those that do not, with their texts.
+            unsure: Those of which the answer said nothing that can be believed.
+        """
+        with self._guarded():
+            rows = self.judgements.rows(order_id, valid, list(invalid), unsure, int(self._clock()))
+            with Transaction(self._database):
+                self._ledger.write_ends()
+                self.judgements.write(rows)
+                if invalid:
+                    refusals = [Refusal(text, NOT_OF_TOPIC) for text in invalid.values()]
+                    self._rejected.write(rejected_lines(order_id, refusals, "model", self._clock()))
+            self.judgements.took(rows)
+
+    def named_by(self, item_id: int) -> int:
+        """How many orders have named this item, at most 256."""
+        return self._repeats.count(item_id)
+
+    def well_known(self, count: int) -> list[int]:
+        """Numbers of items that surely belong: judged so, and named by most answers, then those found first."""
+        valid = [item_id for item_id in self._repeats.leaders(2 * count) if self.judgements.is_valid(item_id)]
+        return list(dict.fromkeys((*valid, *self.judgements.oldest_valid(count))))[:count]
+
+    def keys_after(self, item_id: int, count: int) -> list[bytes]:
+        """The identity keys of the `count` items that were found next after this one, in order of discovery."""
+        rows = self._database.execute("SELECT key FROM items WHERE id > ? ORDER BY id LIMIT ?", (item_id, count))
+        return [row[0] for row in rows]
+
     def texts(self, item_ids: Sequence[int]) -> list[str]:
         """The items with these ids, in their order."""
         marks = ",".join("?" * len(item_ids))
@@ -246,7 +290,7 @@ class Store:
             with Transaction(self._database):
                 self._ledger.interrupt_open()
                 self._ledger.end_run(stop_reason, self._unique)
-            self._write_manifest()
+            self._write_derived()
 
     def flush(self) -> None:
         """Write the noted ends of orders."""
@@ -319,6 +363,7 @@ class Store:
     def _count(self, intake: _Intake) -> None:
         """Bring the figures in memory to the state of the commit."""
         self._unique += len(intake.rows)
+        self.judgements.added(len(intake.rows))
         self._held += intake.held
         for row in intake.rows:
             self._repeats.added()
@@ -337,6 +382,7 @@ class Store:
             sightings=self._repeats.sightings,
             orders=dict(ledger.by_state),
             providers={name: msgspec.structs.replace(one) for name, one in ledger.providers.items()},
+            judged=self.judgements.totals(),
         )
 
     def newest(self, count: int) -> list[str]:
@@ -352,6 +398,12 @@ class Store:
     def _read_newest(self, count: int) -> list[str]:
         rows = self._database.execute("SELECT text FROM items ORDER BY id DESC LIMIT ?", (count,)).fetchall()
         return [row[0] for row in reversed(rows)]
+
+    def _write_derived(self) -> None:
+        """What follows from the database: `run.json`, and `valid.txt` where anything was judged."""
+        self._write_manifest()
+        if self.judgements.any:
+            write_valid(self.folder, self.judgements, self._filesystem)
 
     def _write_manifest(self) -> None:
         write_manifest(self.folder, self._database, self.totals(), self._filesystem)

@@ -8,6 +8,7 @@ from tester.scenarios.bad_input import BadInput
 from tester.scenarios.basic import Basic
 from tester.scenarios.clean_exit import CleanExit
 from tester.scenarios.collector_down import CollectorDown
+from tester.scenarios.curation import Curation
 from tester.scenarios.disk_full import DiskFull
 from tester.scenarios.examples import Examples
 from tester.scenarios.exporting import Exporting
@@ -40,6 +41,7 @@ _ALL: tuple[Scenario, ...] = (
     Backpressure(),
     Faults(),
     Storm(),
+    Curation(),
     KillProducers(),
     KillOrchestrator(),
     Webserver(),

@@ -1,9 +1,9 @@
 """Whether what the spans count adds up, from the parser to the file, and with what the fake provider served.
 
 Items are neither lost nor made up between processes: parsed = sent = received (or late) and received = new + duplicate
-+ held + blank + parts (what a plan names is no item); the new ones are those written, the root's, the lines of
-attributes.txt and the rows of run.db. What a killed process had in hand is excused, and nothing else. In web mode all
-of it holds for each topic's run by itself.
++ held + blank + parts + judgements (what plans and validations name is no item); the new ones are those written, the
+root's, the lines of attributes.txt and the rows of run.db. What a killed process had in hand is excused, and nothing
+else. In web mode all of it holds for each topic's run by itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ from tester.trace.trace import Trace
 if TYPE_CHECKING:
     from tester.fake_provider import Entry
 
-_FATES = (names.ITEMS_NEW, names.ITEMS_DUPLICATE, names.ITEMS_HELD, names.ITEMS_BLANK, names.ITEMS_PARTS)
+_FATES = (
+    names.ITEMS_NEW,
+    names.ITEMS_DUPLICATE,
+    names.ITEMS_HELD,
+    names.ITEMS_BLANK,
+    names.ITEMS_PARTS,
+    names.ITEMS_JUDGEMENTS,
+)
 """What becomes of a received item."""
 
 
@@ -215,13 +222,15 @@ class _Laws:
                 yield _Breach(asserted, f"{sent:g} ({names.ITEMS_SENT})", seen, [*sent_by, *taken_by])
 
     def fates(self) -> Iterator[_Breach]:
-        """Every received item is new, a duplicate, held or blank, or a part of the topic that a plan named."""
+        """Every received item is new, a duplicate, held or blank, or what a plan or a judgement named."""
         for span in self._trace.named(names.PROCESS_ITEMS):
             received, fates = span.number(names.ITEMS_RECEIVED), [span.number(fate) for fate in _FATES]
             if received != sum(fates):
                 expected = f"{received:g} ({names.ITEMS_RECEIVED})"
                 seen = " + ".join(f"{count:g}" for count in fates)
-                yield _Breach(f"new + duplicate + held + blank + parts of {label(span)}", expected, seen, [span])
+                yield _Breach(
+                    f"new + duplicate + held + blank + parts + judgements of {label(span)}", expected, seen, [span]
+                )
 
     def files(self, lines: int | None, rows: int | None) -> Iterator[_Breach]:
         """New items are those written, those of the root, of attributes.txt and of run.db."""

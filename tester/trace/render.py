@@ -57,6 +57,7 @@ _TELLING = {
     names.ITEMS_BLANK: "app.items.",
     names.ITEMS_LATE: "app.items.",
     names.ITEMS_PARTS: "app.items.",
+    names.ITEMS_JUDGEMENTS: "app.items.",
     names.ITEMS_WRITTEN: "app.items.",
     names.SPANS_EMITTED: "app.",
     names.MESSAGING_COUNT: "messaging.batch.",
@@ -73,6 +74,7 @@ _UNLESS_ZERO = frozenset(
         names.ITEMS_BLANK,
         names.ITEMS_LATE,
         names.ITEMS_PARTS,
+        names.ITEMS_JUDGEMENTS,
     }
 )
 

@@ -15,6 +15,7 @@ from pyarrow import parquet
 from archive import export as export_module
 from archive.export import FIELDS, FORMATS, export, find_run
 from archive.filesystem import MemoryFileSystem
+from archive.spool import open_spool
 from contract.errors import ConfigurationError, ForeignDatabaseError, StorageError
 from contract.messages import Item
 from orchestrator.store import IncomingBatch, folder_name
@@ -35,15 +36,17 @@ def root(tmp_path: Path) -> Path:
     other = issue(store, "gemini")
     store.ingest([IncomingBatch(other, [Item("=1+1"), Item("東京")])])
     feed(store, "=1+1")
+    judging = store.issue_order(provider="gemini", model="m-1", mode="validate", size=2, producer=0)
+    store.keep_verdict(judging, valid=[2], invalid={3: "=1+1"}, unsure=())
     store.close()
     return tmp_path / "output"
 
 
 ROWS: list[tuple[object, ...]] = [
-    ("By hand", "", SEEN, None, None, 1, None, TOPIC),
-    ('He said "x", y', "a, description", SEEN, "openai", "m-1", 1, 1, TOPIC),
-    ("=1+1", "", SEEN, "openai", "m-1", 3, 1, TOPIC),
-    ("東京", "", SEEN, "gemini", "m-1", 1, 2, TOPIC),
+    ("By hand", "", SEEN, None, None, 1, None, TOPIC, None),
+    ('He said "x", y', "a, description", SEEN, "openai", "m-1", 1, 1, TOPIC, "valid"),
+    ("=1+1", "", SEEN, "openai", "m-1", 3, 1, TOPIC, "invalid"),
+    ("東京", "", SEEN, "gemini", "m-1", 1, 2, TOPIC, None),
 ]
 
 
@@ -73,6 +76,16 @@ def test_parquet(root: Path) -> None:
     moment = datetime.fromisoformat(SEEN).astimezone(UTC)
     assert table.column_names == list(FIELDS)
     assert [tuple(row.values()) for row in table.to_pylist()] == [(*row[:2], moment, *row[3:]) for row in ROWS]
+
+
+def test_what_was_judged_not_to_belong_can_be_left_out(root: Path) -> None:
+    """The rest comes as it would have; what nobody has judged is there."""
+    out = io.BytesIO()
+    assert export(root / folder_name(TOPIC), "txt", out, valid=True) == 3
+    assert out.getvalue().decode().splitlines() == ["By hand", 'He said "x", y', "東京"]
+    everything = io.BytesIO()
+    assert export(root / folder_name(TOPIC), "txt", everything) == 4
+    assert b"".join(open_spool(root / folder_name(TOPIC), "txt", valid=True).chunks()) == out.getvalue()
 
 
 @pytest.mark.parametrize("wanted", FORMATS)

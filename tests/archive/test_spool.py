@@ -50,7 +50,7 @@ def writers() -> list[threading.Thread]:
 
 def replaced(monkeypatch: pytest.MonkeyPatch, write: Callable[[BinaryIO], None]) -> None:
     """Let another function write the export."""
-    monkeypatch.setattr(spool_module, "export", lambda folder, wanted, out: write(out))
+    monkeypatch.setattr(spool_module, "export", lambda folder, wanted, out, valid: write(out))
 
 
 @pytest.fixture

@@ -251,3 +251,25 @@ def test_what_is_no_topic(tmp_path: Path, folder: Folder) -> None:
     folder.database.execute("DELETE FROM meta")
     with pytest.raises(ForeignDatabaseError, match="names no topic"):
         topic_view(folder.path)
+
+
+def test_what_was_judged(folder: Folder) -> None:
+    """How many items do not belong; how many nobody has judged is told of a run that was to judge."""
+    folder.run(START, START + 60, "iterations", {"validate": "on"})
+    folder.order("b", new=4, ended_at=START + 50)
+    folder.items(["v", "w", "x", "y"])
+    for item_id, verdict in ((1, "valid"), (2, "invalid"), (3, "unsure")):
+        folder.insert("judgements", item_id=item_id, order_id=1, verdict=verdict, tries=0, at=0)
+    view = topic_view(folder.path)
+    assert (view.unique, view.invalid, view.unjudged) == (4, 1, 2)
+    folder.run(START + 100, START + 160, "iterations", {})
+    view = topic_view(folder.path)
+    assert (view.invalid, view.unjudged) == (1, None)
+
+
+def test_a_folder_without_judgements_is_shown(folder: Folder) -> None:
+    """Earlier formats have none."""
+    folder.run(START, START + 60, "iterations", {})
+    folder.items(["v"])
+    folder.database.execute("DROP TABLE judgements")
+    assert (topic_view(folder.path).unique, topic_view(folder.path).invalid) == (1, 0)

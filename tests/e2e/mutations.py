@@ -22,7 +22,7 @@ import msgspec
 
 from tester.fake_provider import FaultKind
 from tester.scenario import Context, Scenario
-from tester.scenarios import SCENARIOS, basic, collector_down, faults, interrupt, kill_producers, secret_keys
+from tester.scenarios import SCENARIOS, basic, collector_down, curation, faults, interrupt, kill_producers, secret_keys
 from tester.scenarios.collector_down import CollectorDown
 from tester.scenarios.interrupt import Interrupt
 from tester.scenarios.kill_producers import KillProducers
@@ -201,6 +201,8 @@ FAULTS = Part(
 )
 COUNTS = Part("counts", faults, faults._counts, _BREAKS=(FaultKind.CUT, FaultKind.CUT_RESET))
 KILL = Part("kill-producers", kill_producers, KillProducers().run, _KILLS=1, _PRODUCERS=1, _ITERATIONS=20)
+JUDGED = Part("judged", curation, curation._judged_in_spite_of_a_kill)
+IMPATIENT = Part("impatient", curation, lambda context: curation._impatient(context, "openai"))
 CTRL_C = Part("interrupt", interrupt, Interrupt()._once)
 CTRL_C_TWICE = Part("interrupt-twice", interrupt, lambda context: Interrupt()._at_once(context, signal.SIGINT))
 HANGING_COLLECTOR = Part("collector-down", collector_down, _hanging_collector)
@@ -1411,7 +1413,59 @@ _WEB_MODE = (
     ),
 )
 
+_CURATION = (
+    Mutation(
+        name="verdicts-are-forgotten",
+        breaks="what one run has judged is judged again by the next",
+        scenario=JUDGED,
+        message=r"^judgements that the killed run had made",
+        orchestrator="""
+            from orchestrator.store.judgements import Judgements
+
+            @instead_of(Judgements, "__init__")
+            def begin(original, self, database, items):
+                original(self, database, items)
+                self._states = bytearray(items)
+                self._tally = [items] + [0] * 255
+        """,
+    ),
+    Mutation(
+        name="repeats-are-read-to-the-end",
+        breaks="a producer hears of no known item, and reads every answer to its end",
+        scenario=IMPATIENT,
+        message=r"^answers that openai could not end",
+        producers="""
+            from producer.repeats import KnownItems, Repeats
+
+            @instead_of(Repeats, "take")
+            def take(original, self, parsed):
+                pass
+        """,
+    ),
+    Mutation(
+        name="audits-are-ended-early",
+        breaks="answers that the estimates stand on are ended as well",
+        scenario=IMPATIENT,
+        message=r"^answers that openai could not end",
+        producers="""
+            from producer import call
+            from producer.repeats import Repeats
+
+            call.repeats_of = lambda order, known: Repeats(known, 6)
+        """,
+    ),
+)
+
 MUTATIONS = {
     mutation.name: mutation
-    for mutation in (*_ITEMS_ON_THEIR_WAY, *_FILES, *_ORDERS, *_PROVENANCE, *_PROCESSES, *_TRACES, *_WEB_MODE)
+    for mutation in (
+        *_ITEMS_ON_THEIR_WAY,
+        *_FILES,
+        *_ORDERS,
+        *_PROVENANCE,
+        *_PROCESSES,
+        *_TRACES,
+        *_WEB_MODE,
+        *_CURATION,
+    )
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from archive.filesystem import MemoryFileSystem
 from contract.errors import ErrorKind, ProducerStartError
@@ -14,11 +14,13 @@ from contract.messages import (
     FromProducer,
     Item,
     ItemBatch,
+    KnownKeys,
     Order,
     OrderDone,
     OrderFailed,
     ProviderSetup,
     Ready,
+    Refusal,
     Shutdown,
     ToProducer,
     Usage,
@@ -50,6 +52,8 @@ class Puppet:
         self.orders: dict[int, Order] = {}
         self.spoken = False
         self.asked = False
+        self.known = b""
+        self.full = False
         self._say = say
         self._exit_code: int | None = None
 
@@ -63,11 +67,11 @@ class Puppet:
         self.spoken = True
         self._say(Ready(self.pid, 0.0))
 
-    def answer(self, order_id: int, *texts: str) -> None:
-        """A complete response."""
+    def answer(self, order_id: int, *texts: str, finish_reason: str = "stop", refused: Sequence[Refusal] = ()) -> None:
+        """A complete response, or one that was ended for another reason."""
         order = self.orders.pop(order_id)
-        self._say(ItemBatch(order_id, order.attempt, tuple(Item(text) for text in texts)))
-        self._say(OrderDone(order_id, order.attempt, USAGE, "stop", len(texts), 0, 0.1, 0.2))
+        self._say(ItemBatch(order_id, order.attempt, tuple(Item(text) for text in texts), tuple(refused)))
+        self._say(OrderDone(order_id, order.attempt, USAGE, finish_reason, len(texts), 0, 0.1, 0.2))
 
     def fail(self, order_id: int, kind: ErrorKind, retry_after_s: float | None = None) -> None:
         """A response that came to nothing."""
@@ -153,6 +157,8 @@ class Puppets:
             case Order():
                 self.on_order(puppet, message)
                 puppet.orders[message.id] = message
+            case KnownKeys():
+                puppet.known += message.keys
             case Cancel() if message.order_id in puppet.orders:
                 puppet.fail(message.order_id, ErrorKind.CANCELLED)
             case Shutdown():
@@ -171,7 +177,7 @@ class Puppets:
         return received
 
     def unsent(self, channel: int) -> int:
-        return 0
+        return 1 if self._by_channel[channel].full else 0
 
     def wake(self) -> None:
         pass
@@ -214,6 +220,8 @@ class Stage:
         specs: Its providers.
         prices: By name of the model; free where not given.
         observer: Told by the run.
+        judges: As a run takes them.
+        filesystem: Where its folder is.
         **settings: Its settings.
     """
 
@@ -222,14 +230,18 @@ class Stage:
         *specs: ProviderSpec,
         prices: dict[str, Price | None] | None = None,
         observer: RunObserver = UNOBSERVED,
+        judges: Sequence[str] | None = (),
+        filesystem: MemoryFileSystem | None = None,
         **settings: object,
     ) -> None:
         given = {"producers": 1, "concurrency": 1, **settings}
         made = Settings(topic="Fruit", **given)  # type: ignore[arg-type]
         used = specs or (spec(),)
         self.puppets = Puppets()
-        self.filesystem = MemoryFileSystem()
-        store = Store.open(FOLDER, "Fruit", identity=Identity.NORMALIZED, filesystem=self.filesystem)
+        self.filesystem = filesystem or MemoryFileSystem()
+        store = Store.open(
+            FOLDER, "Fruit", identity=Identity.NORMALIZED, filesystem=self.filesystem, max_items=made.max_attributes
+        )
         supervisor = Supervisor(
             made.producers,
             [one.setup for one in used],
@@ -241,7 +253,7 @@ class Stage:
         )
         known = {one.name: (prices or {}).get(one.setup.model, FREE) for one in used}
         wake, clock = self.puppets.wake, self.puppets.clock
-        self.run = Run(made, used, known, store, supervisor, wake, observer, clock=clock)
+        self.run = Run(made, used, known, store, supervisor, wake, observer, clock=clock, judges=judges)
         self._rounds = self.run.rounds()
         self.events: list[RunEvent] = []
         self.over = False

@@ -21,9 +21,10 @@ _BACK_TO = {
         "ALTER TABLE orders DROP COLUMN scope",
         "ALTER TABLE orders DROP COLUMN listed",
         "DROP TABLE parts",
+        "DROP TABLE judgements",
         "PRAGMA user_version = 1",
     ),
-    2: ("ALTER TABLE orders DROP COLUMN said", "PRAGMA user_version = 2"),
+    2: ("ALTER TABLE orders DROP COLUMN said", "DROP TABLE judgements", "PRAGMA user_version = 2"),
 }
 """What makes a database of the present format one of an older."""
 

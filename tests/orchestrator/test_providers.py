@@ -11,7 +11,9 @@ from orchestrator.providers import (
     parse_provider_list,
     parse_provider_options,
     provider_list,
+    wanted_judge,
     wanted_providers,
+    with_judge,
 )
 from orchestrator.settings import Settings
 
@@ -120,3 +122,42 @@ def test_what_cannot_be_used_is_refused(provider: str, environment: dict[str, st
     """A bad address, no model, a provider named twice, an unknown local model: one clear configuration error."""
     with pytest.raises(ConfigurationError):
         _specs(provider, environment)
+
+
+@pytest.mark.parametrize(
+    ("validate", "expected"),
+    [
+        ("off", None),
+        ("on", None),
+        ("openai:gpt-5", Wanted("openai", "gpt-5", 0.0)),
+        ("gemini", Wanted("gemini", "", 0.0)),
+        ("local", Wanted("local", "", 1.0)),
+    ],
+)
+def test_a_judge_is_asked_for_no_items(validate: str, expected: Wanted | None) -> None:
+    """A provider that --validate names has weight 0; the local model is one, however often it is named."""
+    settings = Settings(topic="t", validate=validate)
+    assert wanted_judge(settings, [Wanted("local", "", 1.0)]) == expected
+
+
+def test_an_unknown_judge_is_refused() -> None:
+    """The message says which option is wrong, and what it may be."""
+    with pytest.raises(ConfigurationError, match="--validate: unknown provider 'mistral'"):
+        wanted_judge(Settings(topic="t", validate="mistral:x"), [])
+
+
+def test_a_judge_of_the_run_is_not_added_again() -> None:
+    """One that explores too keeps its weight."""
+    settings = Settings(topic="t", provider="test")
+    keys = EnvironmentKeys({})
+    specs = build_specs([Wanted("test", "", 1.0)], settings, keys, {}, lambda: ("", "", 0, 0))
+    (same,) = build_specs([Wanted("test", "simulated", 0.0)], settings, keys, {}, lambda: ("", "", 0, 0))
+    (other,) = build_specs([Wanted("test", "other", 0.0)], settings, keys, {}, lambda: ("", "", 0, 0))
+    assert [(spec.name, spec.weight) for spec in with_judge(specs, same)] == [("test:simulated", 1.0)]
+    assert [spec.name for spec in with_judge(specs, other)] == ["test:simulated", "test:other"]
+
+
+def test_a_judge_needs_its_key() -> None:
+    """It is a provider like any other."""
+    with pytest.raises(NoProviderError, match="no key for anthropic"):
+        build_specs([Wanted("anthropic", "", 0.0)], Settings(topic="t"), MemoryKeys({}), {}, lambda: ("", "", 0, 0))

@@ -95,3 +95,24 @@ def test_example_env_names_every_setting_with_its_default() -> None:
             "" if value is None else f"{value:g}" if isinstance(value, float) else f"{value}"
         )
         assert line in text.splitlines(), line
+
+
+@pytest.mark.parametrize("text", ["off", "on", "openai", "openai:gpt-5-mini", "openai:llama3.2:3b", " on "])
+def test_who_may_judge(text: str) -> None:
+    """Nobody, the run's own models, or one provider."""
+    assert build_settings({"topic": "t"}, {"ORCHESTRATOR_VALIDATE": text}).validate == text.strip()
+
+
+@pytest.mark.parametrize("text", ["yes please", "openai:a,openai:b", "OpenAI", "openai:", "openai:a b"])
+def test_a_judge_that_is_none_is_refused(text: str) -> None:
+    """The message says what can be given."""
+    with pytest.raises(ConfigurationError, match=r"ORCHESTRATOR_VALIDATE: .* is not off, on, or one provider"):
+        build_settings({"topic": "t"}, {"ORCHESTRATOR_VALIDATE": text})
+
+
+def test_patience_is_off_unless_it_is_given() -> None:
+    """And is a number of items."""
+    assert build_settings({"topic": "t"}, {}).patience is None
+    assert build_settings({"topic": "t"}, {"ORCHESTRATOR_PATIENCE": "15"}).patience == 15
+    with pytest.raises(ConfigurationError, match="known items in a row are too many"):
+        build_settings({"topic": "t"}, {"ORCHESTRATOR_PATIENCE": "1001"})

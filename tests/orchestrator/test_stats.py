@@ -186,3 +186,13 @@ def test_percentiles_are_nearest_ranks_of_the_last_calls(values: list[int], shar
     assert percentile in last
     assert sum(value <= percentile for value in last) >= share * len(last) - 1e-9
     assert sum(value < percentile for value in last) < max(1, share * len(last) + 1e-9)
+
+
+def test_a_response_that_was_cut_short_is_no_dry_one() -> None:
+    """It counts for the share of new items; whether its rest would have brought something new nobody knows."""
+    stats = RunStats({}, 1, Clock())
+    stats.answered(0, 10)
+    stats.answered(0, 10, cut_short=True)
+    assert (stats.dry_responses, stats.share_new) == (1, 0.0)
+    stats.answered(2, 10, cut_short=True)
+    assert (stats.dry_responses, stats.cut_short) == (0, 2)

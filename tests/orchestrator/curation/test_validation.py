@@ -81,3 +81,21 @@ def test_any_answer_is_read(texts: list[str], answer: list[str]) -> None:
     """No answer fails, and never more than half of the candidates are rejected."""
     found = verdict(candidates(*texts), answer, Identity.NORMALIZED)
     assert 2 * len(found.rejected) <= len(texts)
+
+
+@pytest.mark.parametrize(("doubted", "believed"), [(0, True), (2, True), (3, False), (8, False)])
+def test_controls_say_whether_an_answer_is_believed(doubted: int, believed: bool) -> None:
+    """With items that are known to belong among them, any number of the others may be named, but few of those."""
+    asked = candidates(*(f"Noise {number}" for number in range(8)), *(f"City {number}" for number in range(8)))
+    controls = {one.id for one in asked if one.text.startswith("City")}
+    answer = [f"Noise {number}" for number in range(8)] + [f"City {number}" for number in range(doubted)]
+    found = verdict(asked, answer, Identity.NORMALIZED, controls)
+    assert found.believed is believed
+    assert [one.text for one in found.rejected] == (answer[:8] if believed else [])
+
+
+def test_few_controls_say_nothing() -> None:
+    """Three items that are known to belong do not make an answer right that names all the others."""
+    asked = candidates(*(f"Noise {number}" for number in range(8)), "Paris", "Lyon", "Nice")
+    answer = [f"Noise {number}" for number in range(8)]
+    assert not verdict(asked, answer, Identity.NORMALIZED, {9, 10, 11}).believed

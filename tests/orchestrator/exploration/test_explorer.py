@@ -434,3 +434,17 @@ def test_a_search_is_repeatable() -> None:
     """The same seed makes the same choices."""
     first, second = (simulate(WorldOptions(size=300, seed=72), "auto", seed=8) for _ in range(2))
     assert first == second
+
+
+def test_what_is_rejected_is_neither_known_nor_expected() -> None:
+    """Items that do not belong leave what is known; as many of the next response's are expected to be none."""
+    subject = explorer("plain")
+    feed = Feed(subject)
+    for _ in range(4):
+        order, ask = feed.send()
+        feed.answer(order, ask, 10)
+    assert (subject.known, subject.next_yield) == (40, 10.0)
+    subject.rejected([1, 2, 11, 12, 21, 22, 31, 32])
+    assert (subject.known, subject.next_yield) == (32, 8.0)
+    assert subject.incidence.sightings == 32
+    assert subject.may_list(1)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.exploration.incidence import Incidence, expected_singletons, missing_share
+from orchestrator.exploration.incidence import FOLLOWED, Incidence, expected_singletons, missing_share
 
 Responses = list[tuple[str, list[int]]]
 
@@ -192,3 +192,37 @@ def test_many_items_and_responses_fit() -> None:
         sparse.add(f"model {turn % 5}", [item * 97 for item in items])
     assert dense.missing_share_without_each() == pytest.approx(sparse.missing_share_without_each())
     assert dense.responses == 200
+
+
+@given(responses, st.sets(st.integers(0, 12)), st.integers(0, 9))
+def test_what_is_forgotten_was_never_named(all_of: Responses, forgotten: set[int], when: int) -> None:
+    """Whether items are forgotten before, between or after the responses: the counts are those without them."""
+    incidence = Incidence()
+    for place, (model, items) in enumerate(all_of):
+        if place == when:
+            incidence.forget(forgotten)
+        incidence.add(model, items)
+    incidence.forget(forgotten)
+    incidence.forget(forgotten)
+    expected = counted([(model, [item for item in items if item not in forgotten]) for model, items in all_of])
+    assert [incidence.q(times) for times in (1, 2, 3, 4)] == [expected.q(times) for times in (1, 2, 3, 4)]
+    assert incidence.sightings == expected.sightings
+    assert incidence.missing_share() == expected.missing_share()
+    assert not any(incidence.held(item) for item in forgotten)
+    counts = Counter(item for _, items in all_of for item in set(items))
+    if all(counts[item] <= FOLLOWED for item in forgotten):
+        assert incidence.sizes.tolist() == expected.sizes.tolist()
+        assert incidence.missing_share_without_each().tolist() == expected.missing_share_without_each().tolist()
+    assert (incidence.sizes >= 0).all()
+
+
+@given(responses, found, st.sets(st.integers(0, 12)))
+def test_what_others_found_is_forgotten_too(all_of: Responses, elsewhere: list[int], forgotten: set[int]) -> None:
+    """Items that other responses have named leave the sums as those do that fresh ones alone have named."""
+    incidence = counted(all_of, elsewhere)
+    incidence.forget(forgotten)
+    incidence.found_elsewhere(elsewhere)
+    left = [(model, [item for item in items if item not in forgotten]) for model, items in all_of]
+    expected = counted(left, [item for item in elsewhere if item not in forgotten])
+    assert [incidence.q(times) for times in (1, 2, 3, 4)] == [expected.q(times) for times in (1, 2, 3, 4)]
+    assert incidence.sightings == expected.sightings

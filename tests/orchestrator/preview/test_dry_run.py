@@ -46,7 +46,7 @@ def test_nothing_is_asked_and_nothing_is_made(capsys: Capture) -> None:
     assert contents(place.files) == {}
     assert shown["folder"] == str(FOLDER)
     assert kinds(shown, real=True) == ["fresh"]
-    assert kinds(shown, real=False) == ["listed", "plan", "facet", "catch-all", "letter"]
+    assert kinds(shown, real=False) == ["listed", "plan", "facet", "catch-all", "letter", "language"]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_each_provider_has_its_next_order(capsys: Capture) -> None:
     show_dry_run(Settings(topic=TOPIC, provider="test:a,test:b"), as_json=False, seams=place.seams())
     text = capsys.readouterr().out
     assert text.count("next order") == 1
-    assert text.count("  test:b: about") == 6
+    assert text.count("  test:b: about") == 7
 
 
 def test_untrusted_words_cannot_steer_the_terminal(capsys: Capture) -> None:

@@ -224,8 +224,8 @@ class Run:
         ]
         self.spans += sends[:1] if lost else [*sends, post, inference, order]
         self.served.append(served(response_id, *tokens))
-        # Received, new, duplicate, held, blank, late, parts.
-        fates = ((9, 6, 2, 0, 1, 0, 0), (10, 7, 2, 1, 0, 1, 0))
+        # Received, new, duplicate, held, blank, late, parts, judgements.
+        fates = ((9, 6, 2, 0, 1, 0, 0, 0), (10, 7, 2, 1, 0, 1, 0, 0))
         for at, sources, counts in ((12, sends[:1], fates[0]), (42, sends, fates[1])):
             counted = dict(zip(_FATES, counts, strict=True))
             processed = self._add(
@@ -252,6 +252,7 @@ _FATES = (
     names.ITEMS_BLANK,
     names.ITEMS_LATE,
     names.ITEMS_PARTS,
+    names.ITEMS_JUDGEMENTS,
 )
 
 

@@ -28,6 +28,7 @@ COUNTS = (
     names.ITEMS_BLANK,
     names.ITEMS_LATE,
     names.ITEMS_PARTS,
+    names.ITEMS_JUDGEMENTS,
     names.ITEMS_WRITTEN,
     names.GEN_AI_INPUT_TOKENS,
     names.GEN_AI_OUTPUT_TOKENS,
@@ -109,7 +110,7 @@ def test_all_broken_laws_are_told() -> None:
     one = CALM.trace.select(name=names.PROCESS_ITEMS).first
     message = told(CALM.with_other(one, changed(one, app__items__received=0)), lines=0)
     assert message.startswith("items received of 'send items'")
-    assert "- also new + duplicate + held + blank + parts of 'process items'" in message
+    assert "- also new + duplicate + held + blank + parts + judgements of 'process items'" in message
     assert "- also lines added to attributes.txt: 52" in message
 
 
