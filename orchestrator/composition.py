@@ -237,7 +237,7 @@ def _specs(
     environment: Mapping[str, str],
     local: Callable[[], tuple[str, str, int, int]],
 ) -> tuple[list[ProviderSpec], tuple[str, ...] | None]:
-    """The providers of a run, and the names of those that judge: nobody where nothing is judged, None: whoever lists."""
+    """The providers of a run, and the names of those that judge: none where nothing is judged, None: whoever lists."""
     specs = build_specs(wanted, settings, keys, environment, local)
     if judge is None:
         return specs, () if settings.validate == "off" else None

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from contract.messages import WHOLE, Order, Scope
+from contract.messages import Order
 
 SYSTEM = (
     "You enumerate. You answer with list items only: one item on each line, the most specific proper name or term, "
@@ -103,7 +103,7 @@ def _listing(order: Order, size: int, avoid: list[str], further: bool) -> str:
     """
     topic, directions = _line(order.topic), _directions(order)
     # Where a part has fewer, a model that must fill its lines repeats itself or invents.
-    whole = order.scope in (WHOLE, Scope(language=order.scope.language))
+    whole = not (_line(order.scope.facet) or _line(order.scope.prefix) or _lines(order.scope.besides))
     lines_wanted = f"exactly {size} lines" if whole else f"{size} lines, fewer only where there are no more"
     form = f"One item a line, {lines_wanted}, nothing else."
     again = [f"Now {size} further items of: {topic}", *directions]

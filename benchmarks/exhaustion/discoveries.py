@@ -69,8 +69,7 @@ def _compared(options: WorldOptions, seed: int) -> Iterator[tuple[float, ...]]:
     said: list[tuple[int, float, tuple[float, ...]]] = []
     last = _MOST_CALLS
     while len(brought) < last:
-        while len(search.pending) < _IN_FLIGHT:
-            search.send()
+        search.fill(_IN_FLIGHT)
         before = search.explorer.known
         search.receive()
         brought.append(search.explorer.known - before)

@@ -123,8 +123,7 @@ def simulate(
     while outcome.all_calls < max_calls:
         if not until_exhausted and len(outcome.calls) == len(targets):
             break
-        while len(search.pending) < in_flight and search.send():
-            pass
+        search.fill(in_flight)
         search.receive()
         outcome.all_calls, outcome.all_cost = search.calls, search.cost
         for target in targets:
@@ -200,8 +199,12 @@ class _Search:
     def recall(self) -> float:
         return self._found / self.world.options.size
 
-    def send(self) -> bool:
-        """Send an order, if the explorer has one to give now."""
+    def fill(self, in_flight: int) -> None:
+        """Send orders until so many are on their way, or the explorer has none to give now."""
+        while len(self.pending) < in_flight and self._send():
+            pass
+
+    def _send(self) -> bool:
         shares = self.explorer.worth.shares(self.providers)
         credit_of = {name: credit + shares[name] for name, credit in self._credits.items()}
         provider = max(credit_of, key=credit_of.__getitem__)

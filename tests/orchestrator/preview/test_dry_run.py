@@ -66,13 +66,14 @@ def test_a_strategy_shows_what_it_asks(strategy: str, others: list[str], capsys:
 def test_the_next_order_is_the_one_that_the_run_would_give(capsys: Capture) -> None:
     """With the folder's own items on its list; the folder stays as it is."""
     place = Place(drawn(90))
-    assert run_plan(["--topic", TOPIC, "--provider", "test", "--quiet"], place.seams()) == 0
+    once = {"strategy": "listed", "provider": "test", "producers": 1, "concurrency": 1}
+    explore(TOPIC, seams=place.seams(), iterations=8, **once)
     before = contents(place.files)
     shown = dry(place, capsys, strategy="listed")
     assert contents(place.files) == before
     assert kinds(shown, real=True) == ["listed"]
     (prompt,) = [one for one in shown["prompts"] if one["real"]]
-    explore(TOPIC, seams=place.seams(), strategy="listed", provider="test", producers=1, concurrency=1, iterations=1)
+    explore(TOPIC, seams=place.seams(), iterations=1, **once)
     asked = place.answers.orders[-1]
     assert prompt["listed"] == len(asked.avoid) > 0
     assert (prompt["system"], prompt["prompt"]) == prompt_of(asked, ProviderSetup("test:simulated", "simulated", "x"))
