@@ -19,7 +19,7 @@ from benchmarks import (
     web_million,
     web_slowdown,
 )
-from benchmarks.exhaustion import estimates, forecasts, steering
+from benchmarks.exhaustion import estimates, forecasts, model_habits, real, steering
 from benchmarks.report import Table
 
 BENCHMARKS: dict[str, Callable[[int], Table]] = {
@@ -38,6 +38,8 @@ BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "exhaustion-recall": steering.recall,
     "exhaustion-ablation": steering.ablation,
     "exhaustion-stopping": steering.stopping,
+    "exhaustion-real": real.search,
+    "exhaustion-habits": model_habits.habits_table,
     "web-arrival": web.arrival,
     "web-load": web.first_load,
     "web-pages": web.open_pages,

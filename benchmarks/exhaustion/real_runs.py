@@ -1,0 +1,94 @@
+"""Runs of the program itself against a real model, each ended once it has used its tokens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.exhaustion.real_model import RealModel
+
+_LOOK_S = 2.0
+_END_S = 60.0
+_ORDERS = 10_000
+"""A limit that is never reached: with one, a run does not stop because it thinks that it has seen all."""
+
+
+class Job(NamedTuple):
+    """One run to make."""
+
+    topic: str
+    strategy: str
+    seed: int
+
+    def folder(self, root: Path) -> Path:
+        """Where its files are."""
+        return root / f"{self.topic.replace(' ', '-').lower()}-{self.strategy}-{self.seed}"
+
+
+def run_all(jobs: Sequence[Job], models: Sequence[RealModel], root: Path, tokens: int, parallel: int) -> None:
+    """Run every job until it has used its tokens; one that has already is left alone, one that broke off continues.
+
+    Args:
+        jobs: The first ones come first.
+        models: Whom to ask, in turn.
+        root: Folder of the runs' folders.
+        tokens: Of prompts and answers of complete responses, for each run.
+        parallel: Runs at the same time.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(parallel) as pool:
+        list(pool.map(partial(_run, root=root, tokens=tokens), jobs, cycle(models)))
+
+
+def tokens_used(folder: Path) -> int:
+    """Tokens of prompts and answers of a run's ended orders; 0 where there is no run yet."""
+    database = folder / "run.db"
+    if not database.exists():
+        return 0
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30.0)
+    try:
+        total = connection.execute("SELECT total(input_tokens) + total(output_tokens) FROM orders").fetchone()[0]
+    except sqlite3.OperationalError:  # it is being created
+        return 0
+    finally:
+        connection.close()
+    return int(total)
+
+
+def _run(job: Job, model: RealModel, *, root: Path, tokens: int) -> None:
+    folder = job.folder(root)
+    if tokens_used(folder) >= tokens:
+        return
+    command = [
+        *(sys.executable, "-m", "orchestrator", "--topic", job.topic, "--provider", model.provider),
+        *(part for option in model.options for part in ("--provider-option", option)),
+        # One request after the other, so that each decision knows all answers before it.
+        *("--producers", "1", "--concurrency", "1", "--strategy", job.strategy, "--seed", str(job.seed)),
+        *("--iterations", str(_ORDERS), "--output", str(folder), "--json"),
+    ]
+    with (root / f"{folder.name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=root,
+            env={**os.environ, **model.environment},
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            while process.poll() is None and tokens_used(folder) < tokens:
+                time.sleep(_LOOK_S)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.wait(_END_S)
