@@ -26,6 +26,8 @@ from producer.prompt import build_prompt
 from producer.providers.base import Call, Provider
 from producer.providers.factory import make_provider
 
+READ_TIMEOUT_S = 600.0
+"""A question may wait for a slot of the local model's server as long as an answer takes there."""
 _SIZE = 60
 """Items to ask for, where the model has no limit of its own: the program's default."""
 
@@ -122,9 +124,8 @@ async def _ask_missing(
 
 def _spec(model: RealModel) -> ProviderSpec:
     environment = {**os.environ, **model.environment}
-    settings = build_settings(
-        {"topic": "any", "provider": model.provider, "provider_options": model.options or None}, environment
-    )
+    given = {"topic": "any", "provider": model.provider, "provider_options": model.options or None}
+    settings = build_settings({**given, "read_timeout_s": READ_TIMEOUT_S}, environment)
     wanted = parse_provider_list(model.provider)[:1]
 
     def no_server() -> tuple[str, str, int, int]:

@@ -22,7 +22,9 @@ TOPICS = {
 }
 """The worlds' lists with the topics that ask for them; `lexers` are the languages that Pygments can highlight."""
 
-_COMMON = frozenset("airport airports international intl airfield aerodrome regional municipal national".split())
+_COMMON = frozenset(
+    ("airport", "airports", "international", "intl", "airfield", "aerodrome", "regional", "municipal", "national")
+)
 _CODE = re.compile(r"[A-Z]{3}")
 _AND = re.compile(r"\band\b", re.IGNORECASE)
 

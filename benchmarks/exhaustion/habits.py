@@ -104,7 +104,7 @@ def noise_share(answers: Iterable[Sequence[str]], find: Find) -> float:
 
 
 def noise_again(answers: Sequence[Sequence[str]], find: Find) -> float:
-    """Share of the noise that another answer has too; nan where there is none. Two spellings of one key are the same."""
+    """Share of the noise that another answer has too; nan: there is none. Two spellings of one key are one."""
     keys = [{key_of(text, Identity.NORMALIZED) for text in answer if find(text) is None} for answer in answers]
     counts = counts_of(keys)
     total = sum(map(len, keys))

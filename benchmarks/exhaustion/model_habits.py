@@ -30,6 +30,8 @@ from producer.providers.simulated import parse_options
 
 CURVE_AT = (1, 2, 5, 10, 20, 40)
 """Fresh answers after which the repeat curve is shown."""
+LISTED_FROM = 3
+"""So many fresh answers make the avoid-lists; the others tell how often the listed items come without a list."""
 _FRESH_SEED = 9_000
 _PARALLEL = 6
 
@@ -62,7 +64,7 @@ class Subject(NamedTuple):
 
 
 def habits_table(repeats: int) -> Table:
-    """Compliance, obedience, repeats, noise and lengths; the runs of `exhaustion-real` with as many seeds as repeats."""
+    """Compliance, obedience, repeats, noise, lengths; uses the runs of `exhaustion-real`, a seed for each repeat."""
     name = os.environ.get(PROVIDER, "local")
     table = Table(
         "exhaustion-habits",
@@ -153,8 +155,8 @@ def fresh_habits(world: str, answers: Sequence[Fresh]) -> dict[str, float]:
 
 
 def list_questions(world: str, answers: Sequence[Fresh], repeats: int) -> dict[int, list[Question]]:
-    """Questions with lists by their length; the lists are made from every second fresh answer."""
-    named = habits.counts_of(closed_world(world).valid(list(answer.items)) for answer in answers[::2])
+    """Questions with lists by their length; the lists are made from the first fresh answers."""
+    named = habits.counts_of(closed_world(world).valid(list(answer.items)) for answer in answers[:LISTED_FROM])
     popular = [item for item, _ in named.most_common()]
     return {length: with_list(closed_world(world), length, popular, repeats) for length in LIST_LENGTHS[world]}
 
@@ -162,7 +164,7 @@ def list_questions(world: str, answers: Sequence[Fresh], repeats: int) -> dict[i
 def _lists(subject: Subject, repeats: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for world in LIST_LENGTHS:
-        others = [closed_world(world).valid(list(answer.items)) for answer in subject.fresh[world][1::2]]
+        others = [closed_world(world).valid(list(answer.items)) for answer in subject.fresh[world][LISTED_FROM:]]
         if not others:
             continue
         free = habits.counts_of(others)

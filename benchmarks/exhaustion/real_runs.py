@@ -15,6 +15,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.exhaustion.asking import READ_TIMEOUT_S
 from benchmarks.exhaustion.real_model import RealModel
 
 _LOOK_S = 2.0
@@ -75,6 +76,7 @@ def _run(job: Job, model: RealModel, *, root: Path, tokens: int) -> None:
         # One request after the other, so that each decision knows all answers before it.
         *("--producers", "1", "--concurrency", "1", "--strategy", job.strategy, "--seed", str(job.seed)),
         *("--iterations", str(_ORDERS), "--output", str(folder), "--json"),
+        *("--read-timeout", f"{READ_TIMEOUT_S:.0f}s"),
     ]
     with (root / f"{folder.name}.log").open("ab") as log:
         process = subprocess.Popen(

@@ -84,7 +84,7 @@ def answers_of(folder: Path) -> list[Answer]:
 
 
 def _rejected(path: Path) -> tuple[Counter[int], Counter[int], defaultdict[int, list[str]]]:
-    """By order: repeats within the answer, other pieces that the parser refused, and items that the checks set aside."""
+    """By order: repeats within the answer, other pieces that are no items, and items that the checks set aside."""
     repeats, refused, rejected = Counter[int](), Counter[int](), defaultdict[int, list[str]](list)
     for line in path.read_bytes().splitlines() if path.exists() else ():
         one = msgspec.json.decode(line, type=_Rejected)

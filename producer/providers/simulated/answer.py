@@ -62,11 +62,13 @@ def make_answer(model: str, options: SimulationOptions, call: Call, seed: int) -
     if call.mode == "validate":
         # Told to repeat lines as they stand, a model adds no marks.
         text = "\n".join(object_to(world, options, call, rng) or [ALL_BELONG]) + "\n"
-    elif call.mode == "plan":
+    elif call.mode == "plan" and not (options.plan_confusion and rng.random() < options.plan_confusion):
         text = write(plan_facets(world, options, call, rng), style, call.topic, rng)
     else:
         sightings = choose_names(world, model, options, call, rng)
         text = write([sighting.text for sighting in sightings], style, call.topic, rng)
+        if call.mode == "plan":
+            sightings = []
     whole = len(text)
     if options.cut_rate > rng.random():
         text = _cut_within_line(text, rng)

@@ -13,6 +13,7 @@ from producer.providers.simulated.naming import invent_noise
 from producer.providers.simulated.options import SimulationOptions
 from producer.providers.simulated.popularity import compliance, popularity_of
 from producer.providers.simulated.scoping import draw_within
+from producer.providers.simulated.seeds import seed_of
 from producer.providers.simulated.world import World
 
 DEFAULT_SIZE = 60
@@ -22,6 +23,10 @@ _LONGEST_LOOP = 6
 _SHARE_OF_COUNTER_LOOPS = 0.25
 _LOOP_START = (0.2, 0.9)
 _LOOP_LENGTH = (1.2, 2.0)
+_ENDLESS = 3000
+"""More items than any answer has room for."""
+_OWN_NOISE = 150
+"""So many inventions of its own has a model for a topic; the law is Zipf's: number n has a weight of about 1/n."""
 _EARLY_STOP = (0.3, 0.9)
 
 
@@ -61,7 +66,7 @@ def choose_names(
     while len(named) < size:
         roll = rng.random()
         if roll < options.noise_rate:
-            named.append(_noise(world, rng))
+            named.append(_noise(world, model, options, rng))
         elif named and roll < options.noise_rate + options.repeat_rate:
             named.append(named[int(rng.random() * len(named))])
         else:
@@ -70,7 +75,7 @@ def choose_names(
                 break
             named.append(Sighting(text=_spelled(world, item, options, rng), item=item))
     if named and options.loop_rate > rng.random():
-        return _looping(world, named, size, rng)
+        return _looping(world, named, size, options, rng)
     return named
 
 
@@ -86,12 +91,23 @@ def _obedient_draws(
             yield item
 
 
-def _noise(world: World, rng: random.Random) -> Sighting:
+def _noise(world: World, model: str, options: SimulationOptions, rng: random.Random) -> Sighting:
+    if options.noise_again and rng.random() < options.noise_again:
+        return Sighting(text=_own_noise(world, model, int(_OWN_NOISE ** rng.random()) - 1), item=None)
+    return Sighting(text=_invented(world, rng), item=None)
+
+
+def _invented(world: World, rng: random.Random) -> str:
     """A name that no item has; a world in which that is hard to find gets a longer one."""
     text = invent_noise(rng)
     while world.canonical(text) is not None:
         text = f"{text} {invent_noise(rng)}"
-    return Sighting(text=text, item=None)
+    return text
+
+
+def _own_noise(world: World, model: str, number: int) -> str:
+    """One of the model's own inventions for a topic, the same in all answers."""
+    return _invented(world, random.Random(seed_of("noise", world.name, world.items[0], model, number)))
 
 
 def _spelled(world: World, item: str, options: SimulationOptions, rng: random.Random) -> str:
@@ -114,9 +130,13 @@ def _spelled(world: World, item: str, options: SimulationOptions, rng: random.Ra
     return text if text == item or world.canonical(text) == item else item
 
 
-def _looping(world: World, named: list[Sighting], size: int, rng: random.Random) -> list[Sighting]:
+def _looping(
+    world: World, named: list[Sighting], size: int, options: SimulationOptions, rng: random.Random
+) -> list[Sighting]:
     start = max(1, int(len(named) * rng.uniform(*_LOOP_START)))
     length = max(start + 2, int(size * rng.uniform(*_LOOP_LENGTH)))
+    if options.endless_loops and rng.random() < options.endless_loops:
+        length = _ENDLESS
     looped = named[:start]
     if rng.random() < _SHARE_OF_COUNTER_LOOPS:
         stem = looped[-1].text

@@ -26,6 +26,8 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     A rate is a probability: of each item where it says "per item", of each answer otherwise.
 
     Attributes:
+        profile: Whose habits those options have that are not given: `standard`, a large model's, or `small`, as the
+            smallest real one was measured to behave (see `PROFILES`).
         world: What there is to list: a real closed list, `generated`, or `auto` (by the words of the topic).
         universe_size: Items of a generated topic.
         tail_size: Generated items that follow a closed list's own.
@@ -40,6 +42,7 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         facets: How many parts a plan could name; 0: one for about 70 items, but at least 6 and at most 40.
         facet_misses: Share of the items that belong to none of them; also of a facet's items, to none of its parts.
         plan_recall: Share of the facets that a plan names; it is mostly small ones that are forgotten.
+        plan_confusion: Probability that a plan names items instead of facets.
         facet_obedience: Probability that an item belongs to the facet that was asked for (or to none of those it was
             to leave aside), where it is not drawn from everything.
         letter_obedience: The same for the first letters that were asked for.
@@ -52,9 +55,11 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         typo_rate: Per item: two letters swapped, one left out or doubled.
         accent_rate: Per item with accents: written without them.
         alias_rate: Per item that has other names: one of them instead.
-        noise_rate: Per item: an invented name that never comes again.
+        noise_rate: Per item: an invented name, which never comes again …
+        noise_again: … but for this share of the noise, which are the model's own few inventions for the topic.
         repeat_rate: Per item: an item this answer already has.
         loop_rate: Ends in a loop over a few items, or in one item with a counter.
+        endless_loops: Share of the loops that go on until the answer's limit.
         marks_rate: Numbers, bullets or bold type.
         description_rate: "Name: description".
         parenthesis_rate: Remarks in parentheses behind names.
@@ -78,6 +83,7 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         timeout_rate: Nothing comes within the read time-out.
     """
 
+    profile: Annotated[Literal["standard", "small"], Meta(description="standard or small")] = "standard"
     world: Annotated[
         WorldName, Meta(description="one of auto, elements, territories, languages, lexers, airports, generated")
     ] = "auto"
@@ -96,6 +102,7 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     facets: Annotated[int, Meta(ge=0, le=MOST_FACETS, description=f"a whole number from 0 to {MOST_FACETS}")] = 0
     facet_misses: Rate = 0.1
     plan_recall: Rate = 1.0
+    plan_confusion: Rate = 0.0
     facet_obedience: Rate = 0.9
     letter_obedience: Rate = 0.85
     language_correlation: Rate = 0.8
@@ -107,8 +114,10 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     accent_rate: Rate = 0.1
     alias_rate: Rate = 0.01
     noise_rate: Rate = 0.01
+    noise_again: Rate = 0.0
     repeat_rate: Rate = 0.01
     loop_rate: Rate = 0.02
+    endless_loops: Rate = 0.0
     marks_rate: Rate = 0.3
     description_rate: Rate = 0.08
     parenthesis_rate: Rate = 0.05
@@ -160,6 +169,16 @@ FAULT_RATES = ("rate_limited_rate", "overloaded_rate", "stream_truncated_rate", 
 """The rates of failed calls; together at most 1."""
 
 
+PROFILES: Mapping[str, Mapping[str, Any]] = {
+    "standard": {},
+    "small": {
+        "loop_rate": 0.4,
+        "endless_loops": 0.5,
+    },
+}
+"""What a profile sets where nothing else is given."""
+
+
 def parse_options(given: Mapping[str, Any]) -> SimulationOptions:
     """Check options as a user gave them; numbers may come as text.
 
@@ -168,7 +187,7 @@ def parse_options(given: Mapping[str, Any]) -> SimulationOptions:
     """
     hints = get_type_hints(SimulationOptions, include_extras=True)
     values = {name: _checked(name, value, hints.get(name)) for name, value in given.items()}
-    options = SimulationOptions(**values)
+    options = SimulationOptions(**{**PROFILES[values.get("profile", "standard")], **values})
     if sum(getattr(options, name) for name in FAULT_RATES) > 1:
         raise ConfigurationError(f"the simulated model's {', '.join(FAULT_RATES)} may be 1 at most together")
     return options

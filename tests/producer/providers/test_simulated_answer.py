@@ -215,6 +215,40 @@ def test_noise_never_comes_twice() -> None:
     assert len(set(noise)) == len(noise) == 3000
 
 
+def test_a_models_own_inventions_come_again() -> None:
+    """With `noise_again` a model has some 150 inventions for a topic; another model has others; none is an item."""
+    options = habit(noise_rate=1, noise_again=1)
+    first, again = (
+        {s.text for seed in seeds for s in answer(options, seed=seed).sightings} for seeds in ((1, 2), (3, 4))
+    )
+    other = {s.text for s in answer(options, model="other").sightings}
+    assert len(first & again) > 10
+    assert not first & other
+    assert not any(universe_of(TOPIC).canonical(text) for text in first | again)
+    assert len({s.text for seed in range(100) for s in answer(options, seed=seed).sightings}) <= 150
+
+
+def test_an_endless_loop_ends_at_the_answers_limit_only() -> None:
+    """The answer is as long as it may be, and says so."""
+    options = habit(loop_rate=1, endless_loops=1)
+    for seed in range(10):
+        made = answer(options, seed=seed, max_output_tokens=1000)
+        assert made.finish_reason == "length"
+        assert len(made.text) == 4000
+        assert len(set(lines_of(made.text)[:-1])) < len(lines_of(made.text)) or " 9" in made.text
+
+
+@pytest.mark.parametrize(("confusion", "shares"), [(0, {0}), (1, {1})])
+def test_a_confused_plan_names_items(confusion: float, shares: set[float]) -> None:
+    """A model that does not understand what a plan is lists the topic's items, as if asked afresh."""
+    items = set(universe_of(TOPIC).items)
+    options = habit(plan_confusion=confusion)
+    for seed in range(5):
+        call = Call("", "", 4000, topic=TOPIC, size=40, mode="plan")
+        named = lines_of(make_answer("m", options, call, seed).text)
+        assert {float(name in items) for name in named} == shares
+
+
 @pytest.mark.parametrize("topic", ["chemical elements", TOPIC])
 def test_a_cut_answer_ends_inside_a_line(topic: str) -> None:
     """The last line is the beginning of the line that an uncut answer has there, whichever the seed."""
