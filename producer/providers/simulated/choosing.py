@@ -28,6 +28,7 @@ _ENDLESS = 3000
 _OWN_NOISE = 150
 """So many inventions of its own has a model for a topic; the law is Zipf's: number n has a weight of about 1/n."""
 _EARLY_STOP = (0.3, 0.9)
+_OVERRUN = (1.2, 3.0)
 
 
 class Sighting(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ def choose_names(
 
     Items of the call's scope are drawn without replacement; one that stands on the avoid-list is left out with the
     probability `compliance`. Then come repeats, noise and loops. There are fewer than asked for where the model stops
-    early or knows no more, and more where it loops.
+    early or knows no more, and more where it overruns or loops.
 
     Args:
         world: The topic's.
@@ -61,13 +62,18 @@ def choose_names(
     size = call.size or DEFAULT_SIZE
     if options.early_stop_rate > rng.random():
         size = max(1, int(size * rng.uniform(*_EARLY_STOP)))
+    elif options.overrun_rate and options.overrun_rate > rng.random():
+        size = int(size * rng.uniform(*_OVERRUN))
+    noise_rate = options.noise_rate
+    if options.off_topic_rate and options.off_topic_rate > rng.random():
+        noise_rate = 1.0
     named: list[Sighting] = []
     fresh = _obedient_draws(world, model, options, call, rng)
     while len(named) < size:
         roll = rng.random()
-        if roll < options.noise_rate:
+        if roll < noise_rate:
             named.append(_noise(world, model, options, rng))
-        elif named and roll < options.noise_rate + options.repeat_rate:
+        elif named and roll < noise_rate + options.repeat_rate:
             named.append(named[int(rng.random() * len(named))])
         else:
             item = next(fresh, None)

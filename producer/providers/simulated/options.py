@@ -70,6 +70,8 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         comma_rate: Several items a line, with commas.
         foreign_line_rate: A sentence in another language.
         early_stop_rate: Fewer items than asked for.
+        overrun_rate: More items than asked for, up to three times as many.
+        off_topic_rate: Nothing but noise.
         cut_rate: Ends in the middle of an item, with finish reason `length`.
         time_to_first_chunk_s: Seconds before the first chunk.
         tokens_per_second: Pace of an answer, in tokens of four characters.
@@ -128,6 +130,8 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     comma_rate: Rate = 0.02
     foreign_line_rate: Rate = 0.01
     early_stop_rate: Rate = 0.05
+    overrun_rate: Rate = 0.0
+    off_topic_rate: Rate = 0.0
     cut_rate: Rate = 0.03
 
     time_to_first_chunk_s: Seconds = 0.3
@@ -161,6 +165,8 @@ MESS_RATES = (
     "comma_rate",
     "foreign_line_rate",
     "early_stop_rate",
+    "overrun_rate",
+    "off_topic_rate",
     "cut_rate",
 )
 """The rates that `mess` multiplies."""

@@ -179,6 +179,8 @@ HABITS: dict[str, tuple[dict[str, float], Callable[[str], bool]]] = {
     "commas": ({"comma_rate": 1}, has_line(r"\w, \w")),
     "foreign line": ({"foreign_line_rate": 1}, has_line(r"^(?:Voici|Aquí|以下|Hier)")),
     "early stop": ({"early_stop_rate": 1}, lambda text: len(lines_of(text)) < 60),
+    "overrun": ({"overrun_rate": 1}, lambda text: 60 < len(lines_of(text)) <= 180),
+    "off topic": ({"off_topic_rate": 1}, lambda text: not any(map(universe_of(TOPIC).canonical, lines_of(text)))),
     "cut": ({"cut_rate": 1}, lambda text: not text.endswith("\n")),
 }
 
