@@ -86,12 +86,13 @@ def habits_table(repeats: int) -> Table:
 
 
 def fresh_of(runs: Sequence[Ran], world: str) -> list[Fresh]:
-    """The fresh answers of naive runs, as the parser read them, before the checks."""
+    """The complete fresh answers of naive runs, as the parser read them, before the checks."""
     return [
         Fresh((*answer.items, *answer.rejected), answer.repeats, answer.refused, answer.output_tokens)
         for run in runs
         if run.world.name == world and run.job.strategy == NAIVE
         for answer in run.answers
+        if answer.complete
     ]
 
 

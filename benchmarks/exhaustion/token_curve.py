@@ -16,8 +16,8 @@ from contract.messages import WHOLE, Scope
 from producer.parser import Reason
 
 _ORDERS = """
-SELECT id, mode, scope, listed, input_tokens, output_tokens FROM orders
-WHERE state IN ('done', 'failed', 'interrupted') AND output_tokens IS NOT NULL ORDER BY ended_at, id
+SELECT id, mode, scope, listed, input_tokens, output_tokens, state = 'done' FROM orders
+WHERE state <> 'open' AND output_tokens IS NOT NULL ORDER BY ended_at, id
 """
 _NAMED = """
 SELECT items.text FROM items WHERE first_order = :order
@@ -38,6 +38,7 @@ class Answer(NamedTuple):
         repeats: Further times that an item came in the same answer.
         refused: Pieces of other kinds that were no items.
         rejected: Items that the checks set aside; not among `items`.
+        complete: Whether the answer came to its end.
     """
 
     way: str
@@ -48,6 +49,7 @@ class Answer(NamedTuple):
     repeats: int = 0
     refused: int = 0
     rejected: tuple[str, ...] = ()
+    complete: bool = True
 
 
 class Point(NamedTuple):
@@ -75,11 +77,12 @@ def answers_of(folder: Path) -> list[Answer]:
     repeats, refused, rejected = _rejected(folder / "rejected.jsonl")
     answers = []
     with closing(sqlite3.connect(f"file:{folder / 'run.db'}?mode=ro", uri=True, timeout=30.0)) as database:
-        for order, mode, scope_text, listed, read, written in database.execute(_ORDERS).fetchall():
+        for order, mode, scope_text, listed, read, written, done in database.execute(_ORDERS).fetchall():
             scope = msgspec.json.decode(scope_text, type=Scope) if scope_text else WHOLE
             items = tuple(text for (text,) in database.execute(_NAMED, {"order": order}))
             way, set_aside = _way(mode, scope, listed), tuple(rejected[order])
-            answers.append(Answer(way, read or 0, written, items, scope, repeats[order], refused[order], set_aside))
+            pieces = repeats[order], refused[order], set_aside
+            answers.append(Answer(way, read or 0, written, items, scope, *pieces, bool(done)))
     return answers
 
 

@@ -34,6 +34,7 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         popularity: Law of the items' weights by rank.
         zipf_exponent: Weight of rank r is r to the power of minus this.
         lognormal_sigma: Standard deviation of the weights' logarithm.
+        known_share: Share of a topic's items that a model knows, its best known ones; it never names the others.
         model_correlation: Correlation of log rank between a model's own order and the topic's: 1 makes all models
             alike, 0 makes them independent. The order depends on the model's name.
         compliance_short: Probability that an avoided item is left out, for a short avoid-list.
@@ -72,6 +73,7 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         early_stop_rate: Fewer items than asked for.
         overrun_rate: More items than asked for, up to three times as many.
         off_topic_rate: Nothing but noise.
+        rambling_rate: Goes on behind the list, in sentences, until the answer's limit.
         cut_rate: Ends in the middle of an item, with finish reason `length`.
         time_to_first_chunk_s: Seconds before the first chunk.
         tokens_per_second: Pace of an answer, in tokens of four characters.
@@ -96,6 +98,7 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     popularity: Annotated[Literal["zipf", "lognormal"], Meta(description="zipf or lognormal")] = "zipf"
     zipf_exponent: Annotated[float, Meta(ge=0, le=5, description="a number from 0 to 5")] = 1.0
     lognormal_sigma: Annotated[float, Meta(ge=0, le=10, description="a number from 0 to 10")] = 1.5
+    known_share: Rate = 1.0
     model_correlation: Rate = 0.8
     compliance_short: Rate = 0.97
     compliance_long: Rate = 0.6
@@ -132,6 +135,7 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     early_stop_rate: Rate = 0.05
     overrun_rate: Rate = 0.0
     off_topic_rate: Rate = 0.0
+    rambling_rate: Rate = 0.0
     cut_rate: Rate = 0.03
 
     time_to_first_chunk_s: Seconds = 0.3
@@ -167,6 +171,7 @@ MESS_RATES = (
     "early_stop_rate",
     "overrun_rate",
     "off_topic_rate",
+    "rambling_rate",
     "cut_rate",
 )
 """The rates that `mess` multiplies."""
@@ -178,8 +183,19 @@ FAULT_RATES = ("rate_limited_rate", "overloaded_rate", "stream_truncated_rate", 
 PROFILES: Mapping[str, Mapping[str, Any]] = {
     "standard": {},
     "small": {
-        "loop_rate": 0.4,
-        "endless_loops": 0.5,
+        "known_share": 0.3,
+        "facet_obedience": 0.0,
+        "letter_obedience": 0.0,
+        "plan_confusion": 1.0,
+        "noise_rate": 0.3,
+        "noise_again": 0.15,
+        "repeat_rate": 0.05,
+        "loop_rate": 0.1,
+        "endless_loops": 0.7,
+        "rambling_rate": 0.15,
+        "overrun_rate": 0.15,
+        "early_stop_rate": 0.3,
+        "off_topic_rate": 0.15,
     },
 }
 """What a profile sets where nothing else is given."""

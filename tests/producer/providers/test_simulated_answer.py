@@ -181,6 +181,7 @@ HABITS: dict[str, tuple[dict[str, float], Callable[[str], bool]]] = {
     "early stop": ({"early_stop_rate": 1}, lambda text: len(lines_of(text)) < 60),
     "overrun": ({"overrun_rate": 1}, lambda text: 60 < len(lines_of(text)) <= 180),
     "off topic": ({"off_topic_rate": 1}, lambda text: not any(map(universe_of(TOPIC).canonical, lines_of(text)))),
+    "rambling": ({"rambling_rate": 1}, lambda text: len(lines_of(text)[-1]) > 1000),
     "cut": ({"cut_rate": 1}, lambda text: not text.endswith("\n")),
 }
 
@@ -238,6 +239,14 @@ def test_an_endless_loop_ends_at_the_answers_limit_only() -> None:
         assert made.finish_reason == "length"
         assert len(made.text) == 4000
         assert len(set(lines_of(made.text)[:-1])) < len(lines_of(made.text)) or " 9" in made.text
+
+
+def test_a_rambling_answer_has_its_list_and_reaches_its_limit() -> None:
+    """The items come first, and then talk until the limit cuts it."""
+    made = answer(habit(rambling_rate=1), max_output_tokens=1000)
+    assert made.finish_reason == "length"
+    assert len(made.text) == 4000
+    assert lines_of(made.text)[:60] == [sighting.text for sighting in made.sightings]
 
 
 @pytest.mark.parametrize(("confusion", "shares"), [(0, {0}), (1, {1})])
