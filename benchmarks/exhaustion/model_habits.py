@@ -36,6 +36,21 @@ _FRESH_SEED = 9_000
 _PARALLEL = 6
 
 
+class Sample(NamedTuple):
+    """How often each question of a kind is asked."""
+
+    lists: int
+    letters: int
+    parts: int
+    plans: int
+
+
+FEW = Sample(lists=3, letters=1, parts=2, plans=2)
+"""Of a real model: some 60 answers beside the runs."""
+MANY = Sample(lists=100, letters=10, parts=10, plans=10)
+"""Of the simulated model, whose answers cost nothing."""
+
+
 class Fresh(NamedTuple):
     """One answer to a question without a list and without a part; see `asking.Response`."""
 
@@ -74,10 +89,10 @@ def habits_table(repeats: int) -> Table:
     with real_models() as models:
         runs = all_runs(repeats, models)
         fresh = {world: fresh_of(runs, world) for world in TOPICS}
-        measured = [measure(Subject(name, models, work_folder() / "asked.jsonl", fresh, named_parts()), repeats)]
+        measured = [measure(Subject(name, models, work_folder() / "asked.jsonl", fresh, named_parts()), FEW)]
     counts = {world: len(answers) for world, answers in fresh.items()}
     for label, options in (("simulated", ()), ("simulated, small", ("test.profile=small",))):
-        measured.append(measure(simulated(label, options, counts), 20 * repeats))
+        measured.append(measure(simulated(label, options, counts), MANY))
     for row in measured[0]:
         labels = (name, "simulated", "simulated, small")
         figures = [Figure(label, of[row]) for label, of in zip(labels, measured, strict=True) if row in of]
@@ -112,20 +127,16 @@ def simulated(label: str, options: tuple[str, ...], counts: Mapping[str, int]) -
     return Subject(label, [model], record, fresh, simulated_parts(parse_options(given)))
 
 
-def measure(subject: Subject, repeats: int) -> dict[str, float]:
+def measure(subject: Subject, sample: Sample) -> dict[str, float]:
     """All figures by their names; one that cannot be told is nan."""
     found: dict[str, float] = {}
     for world, answers in subject.fresh.items():
         if answers:
             found |= {f"{world}: {name}": value for name, value in fresh_habits(world, answers).items()}
-    found |= _lists(subject, repeats)
-    found |= _parts(subject, "letters", letter_parts(), 1 if repeats < _MANY else repeats // 10)
-    found |= _parts(subject, "parts", subject.parts, 2 if repeats < _MANY else repeats // 10)
-    return found | _plans(subject)
-
-
-_MANY = 20
-"""From so many repeats on, answers cost nothing."""
+    found |= _lists(subject, sample.lists)
+    found |= _parts(subject, "letters", letter_parts(), sample.letters)
+    found |= _parts(subject, "parts", subject.parts, sample.parts)
+    return found | _plans(subject, sample.plans)
 
 
 def fresh_habits(world: str, answers: Sequence[Fresh]) -> dict[str, float]:
@@ -177,7 +188,7 @@ def _lists(subject: Subject, repeats: int) -> dict[str, float]:
                 f"{world}, list of {length}: comes again, %": 100 * kept.share,
                 f"{world}, list of {length}: without the list, %": 100 * kept.without,
                 f"{world}, list of {length}: kept": kept.kept,
-                f"{world}, list of {length}: items an answer": habits.mean(len(one.items) for one in responses),
+                f"{world}, list of {length}: valid an answer": habits.mean(map(len, named)),
                 f"{world}, list of {length}: noise, %": 100
                 * habits.noise_share([one.items for one in responses], closed_world(world).find),
             }
@@ -198,17 +209,28 @@ def _parts(subject: Subject, label: str, parts: Sequence[Part], repeats: int) ->
             f"{name}, {label}: as asked, %": 100 * habits.mean(one.share for one in kept),
             f"{name}, {label}: unasked, %": 100 * habits.mean(one.without for one in kept),
             f"{name}, {label}: kept": habits.mean(one.kept for one in kept),
-            f"{name}, {label}: items an answer": habits.mean(len(one.items) for one in responses),
+            f"{name}, {label}: valid an answer": habits.mean(len(world.valid(list(one.items))) for one in responses),
             f"{name}, {label}: noise, %": 100 * habits.noise_share([one.items for one in responses], world.find),
         }
     return found
 
 
-def _plans(subject: Subject) -> dict[str, float]:
-    questions = plans(2)
+def _plans(subject: Subject, repeats: int) -> dict[str, float]:
+    questions = plans(repeats)
     responses = ask_all(questions, subject.models, subject.record, _PARALLEL)
     usable = [
         len(usable_facets(response.items, question.topic, ()))
         for question, response in zip(questions, responses, strict=True)
     ]
-    return {"plans: usable parts": habits.mean(usable), "plans: with none, %": 100 * usable.count(0) / len(usable)}
+    items = [
+        sum(closed_world(world).find(name) is not None for name in response.items) / len(response.items)
+        for world, topic in TOPICS.items()
+        for question, response in zip(questions, responses, strict=True)
+        if question.topic == topic and response.items
+    ]
+    return {
+        "plans: usable parts": habits.mean(usable),
+        "plans: with none, %": 100 * usable.count(0) / len(usable),
+        "plans: parts that are items of the world, %": 100 * habits.mean(items),
+        "plans: tokens": habits.mean(response.output_tokens for response in responses),
+    }
