@@ -65,8 +65,9 @@ def choose_names(
     elif options.overrun_rate and options.overrun_rate > rng.random():
         size = int(size * rng.uniform(*_OVERRUN))
     noise_rate = options.noise_rate
-    if options.off_topic_rate and options.off_topic_rate > rng.random():
-        noise_rate = 1.0
+    lost = _confusion(options, call)
+    if lost and lost > rng.random():
+        noise_rate, size = 1.0, max(1, int(size * rng.random()))
     named: list[Sighting] = []
     fresh = _obedient_draws(world, model, options, call, rng)
     while len(named) < size:
@@ -83,6 +84,16 @@ def choose_names(
     if named and options.loop_rate > rng.random():
         return _looping(world, named, size, options, rng)
     return named
+
+
+def _confusion(options: SimulationOptions, call: Call) -> float:
+    """The probability that the answer misses the topic."""
+    scoped = call.scope.facet or call.scope.besides or call.scope.prefix
+    return max(
+        options.off_topic_rate,
+        options.list_confusion if call.avoid else 0.0,
+        options.scope_confusion if scoped else 0.0,
+    )
 
 
 def _obedient_draws(

@@ -40,6 +40,8 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         compliance_short: Probability that an avoided item is left out, for a short avoid-list.
         compliance_long: The same for a very long one.
         compliance_scale: Length of the avoid-list, in items, over which 63 % of that fall happens.
+        list_confusion: Probability that an avoid-list makes an answer miss the topic (see `off_topic_rate`).
+        scope_confusion: Probability that a facet or first letters do.
         facets: How many parts a plan could name; 0: one for about 70 items, but at least 6 and at most 40.
         facet_misses: Share of the items that belong to none of them; also of a facet's items, to none of its parts.
         plan_recall: Share of the facets that a plan names; it is mostly small ones that are forgotten.
@@ -72,7 +74,7 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         foreign_line_rate: A sentence in another language.
         early_stop_rate: Fewer items than asked for.
         overrun_rate: More items than asked for, up to three times as many.
-        off_topic_rate: Nothing but noise.
+        off_topic_rate: Nothing but noise, and less of it than was asked for.
         rambling_rate: Goes on behind the list, in sentences, until the answer's limit.
         cut_rate: Ends in the middle of an item, with finish reason `length`.
         time_to_first_chunk_s: Seconds before the first chunk.
@@ -103,6 +105,8 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     compliance_short: Rate = 0.97
     compliance_long: Rate = 0.6
     compliance_scale: Annotated[float, Meta(ge=1, le=1e6, description="a number from 1 to 1000000")] = 300.0
+    list_confusion: Rate = 0.0
+    scope_confusion: Rate = 0.0
 
     facets: Annotated[int, Meta(ge=0, le=MOST_FACETS, description=f"a whole number from 0 to {MOST_FACETS}")] = 0
     facet_misses: Rate = 0.1
@@ -183,7 +187,11 @@ FAULT_RATES = ("rate_limited_rate", "overloaded_rate", "stream_truncated_rate", 
 PROFILES: Mapping[str, Mapping[str, Any]] = {
     "standard": {},
     "small": {
-        "known_share": 0.3,
+        "known_share": 0.4,
+        "compliance_short": 0.0,
+        "compliance_long": 0.0,
+        "list_confusion": 0.8,
+        "scope_confusion": 0.4,
         "facet_obedience": 0.0,
         "letter_obedience": 0.0,
         "plan_confusion": 1.0,

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import producer
+from contract.messages import Scope
 from producer.providers.base import Call
 from producer.providers.simulated import Answer, SimulationOptions, World, make_answer, universe_of, with_mess
 from producer.providers.simulated.choosing import Sighting, choose_names
@@ -239,6 +240,24 @@ def test_an_endless_loop_ends_at_the_answers_limit_only() -> None:
         assert made.finish_reason == "length"
         assert len(made.text) == 4000
         assert len(set(lines_of(made.text)[:-1])) < len(lines_of(made.text)) or " 9" in made.text
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({"list_confusion": 1}, Call("", "", 4000, topic=TOPIC, size=60, avoid=("Foo",))),
+        ({"scope_confusion": 1}, Call("", "", 4000, topic=TOPIC, size=60, scope=Scope(prefix="B"))),
+        ({"scope_confusion": 1}, Call("", "", 4000, topic=TOPIC, size=60, scope=Scope(facet="museums"))),
+        ({"scope_confusion": 1}, Call("", "", 4000, topic=TOPIC, size=60, scope=Scope(besides=("museums",)))),
+    ],
+)
+def test_a_model_is_confused_by_what_it_does_not_understand(given: dict[str, float], asked: Call) -> None:
+    """A list or a part of the topic brings noise alone; the whole topic is listed as ever."""
+    world = universe_of(TOPIC)
+    confused = lines_of(make_answer("m", habit(**given), asked, 1).text)
+    assert not any(map(world.canonical, confused))
+    whole = Call("", "", 4000, topic=TOPIC, size=60)
+    assert len(set(map(world.canonical, lines_of(make_answer("m", habit(**given), whole, 1).text)))) == 60
 
 
 def test_a_rambling_answer_has_its_list_and_reaches_its_limit() -> None:
