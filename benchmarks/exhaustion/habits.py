@@ -21,7 +21,7 @@ class Kept(NamedTuple):
     """How a model keeps to what is asked of it.
 
     Attributes:
-        share: Of the answers' valid items, those that are as asked; for a list: of its items, those that came again.
+        share: Of the answers' valid items, those that are as asked; for a list: those that are on it.
         without: The same share where it was not asked for.
         kept: What is left of the difference to obedience: 1 where it always obeys, 0 where it makes no difference.
             Below 0 where it does the contrary.
@@ -63,21 +63,26 @@ def rank_slope(counts: Iterable[int], least: int = 2) -> float:
     return -float(slope)
 
 
-def avoided(listed: Sequence[Collection[str]], answers: Sequence[Collection[str]], free: Counter[str], of: int) -> Kept:
-    """How far items on an avoid-list are left out.
+def avoided(
+    listed: Sequence[Collection[str]], answers: Sequence[Collection[str]], free: Sequence[Collection[str]]
+) -> Kept:
+    """How far items on an avoid-list are left out of what is named.
+
+    Shares of what is named, so that an answer which names nothing tells nothing of the list.
 
     Args:
         listed: For each answer, the items on its list.
-        answers: For each, what it named.
-        free: In how many answers without a list each item came …
-        of: … of so many. These must not be the ones that the list was made from: what is chosen for coming often comes
-            less often afterwards.
+        answers: For each, the valid items that it named.
+        free: The valid items of answers without a list. These must not be the ones that the lists were made from: what
+            is chosen for coming often comes less often afterwards.
     """
-    places = sum(map(len, listed))
-    came = sum(len(set(items) & set(named)) for items, named in zip(listed, answers, strict=True))
-    would = sum(free[item] / of for items in listed for item in items)
-    kept = 1 - came / would if would else math.nan
-    return Kept(came / places, would / places, kept)
+    named = sum(map(len, answers))
+    came = sum(len(set(items) & set(answer)) for items, answer in zip(listed, answers, strict=True))
+    freely = len(listed) * sum(map(len, free))
+    would = sum(len(set(items) & set(answer)) for items in listed for answer in free)
+    share = came / named if named else math.nan
+    without = would / freely if freely else math.nan
+    return Kept(share, without, 1 - share / without if without else math.nan)
 
 
 def obeyed(answers: Iterable[Collection[str]], free: Iterable[Collection[str]], wanted: Callable[[str], bool]) -> Kept:

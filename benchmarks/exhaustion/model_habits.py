@@ -32,6 +32,8 @@ CURVE_AT = (1, 2, 5, 10, 20, 40)
 """Fresh answers after which the repeat curve is shown."""
 LISTED_FROM = 3
 """So many fresh answers make the avoid-lists; the others tell how often the listed items come without a list."""
+SIMULATED: Mapping[str, tuple[str, ...]] = {"simulated": (), "simulated, small": ("test.profile=small",)}
+"""The simulated models that are shown beside the real one, with their options."""
 _FRESH_SEED = 9_000
 _PARALLEL = 6
 
@@ -81,21 +83,25 @@ class Subject(NamedTuple):
 def habits_table(repeats: int) -> Table:
     """Compliance, obedience, repeats, noise, lengths; uses the runs of `exhaustion-real`, a seed for each repeat."""
     name = os.environ.get(PROVIDER, "local")
-    table = Table(
-        "exhaustion-habits",
-        f"{name} beside the simulated model, {LOCAL_REQUEST_SIZE} items asked for; kept: 1 always obeys, 0 makes no "
-        "difference, below 0 does the contrary",
-    )
     with real_models() as models:
         runs = all_runs(repeats, models)
         fresh = {world: fresh_of(runs, world) for world in TOPICS}
         measured = [measure(Subject(name, models, work_folder() / "asked.jsonl", fresh, named_parts()), FEW)]
     counts = {world: len(answers) for world, answers in fresh.items()}
-    for label, options in (("simulated", ()), ("simulated, small", ("test.profile=small",))):
+    for label, options in SIMULATED.items():
         measured.append(measure(simulated(label, options, counts), MANY))
+    return table_of(name, measured)
+
+
+def table_of(name: str, measured: Sequence[Mapping[str, float]]) -> Table:
+    """The real model's figures, those of the simulated ones beside them; what could not be told is left out."""
+    table = Table(
+        "exhaustion-habits",
+        f"{name} beside the simulated model, {LOCAL_REQUEST_SIZE} items asked for; kept: 1 always obeys, 0 makes no "
+        "difference, below 0 does the contrary",
+    )
     for row in measured[0]:
-        labels = (name, "simulated", "simulated, small")
-        figures = [Figure(label, of[row]) for label, of in zip(labels, measured, strict=True) if row in of]
+        figures = [Figure(label, of.get(row, math.nan)) for label, of in zip((name, *SIMULATED), measured, strict=True)]
         table.add(row, *(figure for figure in figures if not math.isnan(figure.value)))
     return table
 
@@ -169,7 +175,7 @@ def fresh_habits(world: str, answers: Sequence[Fresh]) -> dict[str, float]:
 def list_questions(world: str, answers: Sequence[Fresh], repeats: int) -> dict[int, list[Question]]:
     """Questions with lists by their length; the lists are made from the first fresh answers."""
     named = habits.counts_of(closed_world(world).valid(list(answer.items)) for answer in answers[:LISTED_FROM])
-    popular = [item for item, _ in named.most_common()]
+    popular = sorted(named, key=lambda item: (-named[item], item))  # a set's order is another one in each process
     return {length: with_list(closed_world(world), length, popular, repeats) for length in LIST_LENGTHS[world]}
 
 
@@ -179,16 +185,17 @@ def _lists(subject: Subject, repeats: int) -> dict[str, float]:
         others = [closed_world(world).valid(list(answer.items)) for answer in subject.fresh[world][LISTED_FROM:]]
         if not others:
             continue
-        free = habits.counts_of(others)
         for length, questions in list_questions(world, subject.fresh[world], repeats).items():
             responses = ask_all(questions, subject.models, subject.record, _PARALLEL)
             named = [closed_world(world).valid(list(response.items)) for response in responses]
-            kept = habits.avoided([question.avoid for question in questions], named, free, len(others))
+            kept = habits.avoided([question.avoid for question in questions], named, others)
             found |= {
-                f"{world}, list of {length}: comes again, %": 100 * kept.share,
-                f"{world}, list of {length}: without the list, %": 100 * kept.without,
+                f"{world}, list of {length}: of it, %": 100 * kept.share,
+                f"{world}, list of {length}: without it, %": 100 * kept.without,
                 f"{world}, list of {length}: kept": kept.kept,
                 f"{world}, list of {length}: valid an answer": habits.mean(map(len, named)),
+                f"{world}, list of {length}: answers with none, %": 100
+                * habits.mean(float(not items) for items in named),
                 f"{world}, list of {length}: noise, %": 100
                 * habits.noise_share([one.items for one in responses], closed_world(world).find),
             }
