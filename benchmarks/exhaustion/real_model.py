@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from orchestrator.local_model import LocalModelServer
+from orchestrator.local_model.serving import default_threads
 from orchestrator.providers import LOCAL_OPTIONS, LOCAL_REQUEST_SIZE
 
 PROVIDER = "EXHAUSTION_PROVIDER"
@@ -55,7 +56,7 @@ def real_models(servers: int | None = None) -> Iterator[list[RealModel]]:
         return
     with ExitStack() as stack:
         models = []
-        for _ in range(servers or len(os.sched_getaffinity(0))):
+        for _ in range(servers or default_threads() + 1):
             server = stack.enter_context(LocalModelServer(slots=SLOTS, threads=1))
             url = server.start()
             models.append(local_at(url, server.model, server.context_tokens))
