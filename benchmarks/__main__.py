@@ -21,6 +21,7 @@ from benchmarks import (
 )
 from benchmarks.exhaustion import estimates, forecasts, model_habits, real, steering
 from benchmarks.report import Table
+from contract.errors import ConfigurationError
 
 BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "help": startup.help_time,
@@ -71,7 +72,11 @@ def main() -> int:
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown or arguments.repeats < 1:
         parser.error(f"unknown benchmark {unknown[0]!r}" if unknown else "--repeats must be at least 1")
-    run_all_benchmarks(names or list(BENCHMARKS), arguments.repeats)
+    try:
+        run_all_benchmarks(names or list(BENCHMARKS), arguments.repeats)
+    except ConfigurationError as error:
+        sys.stderr.write(f"benchmarks: {error}\n")
+        return 1
     return 0
 
 

@@ -20,7 +20,9 @@ from benchmarks.exhaustion.real_model import PROVIDER, RealModel, real_models
 from benchmarks.exhaustion.real_runs import Job, run_all
 from benchmarks.exhaustion.token_curve import Answer, Point, answers_of, at_tokens, curve_of
 from benchmarks.report import Figure, Table
+from contract.errors import ConfigurationError
 from orchestrator.exploration.coverage import t_95
+from orchestrator.settings import positive_int
 
 FOLDER = "EXHAUSTION_FOLDER"
 TOKENS = "EXHAUSTION_TOKENS"
@@ -74,8 +76,11 @@ def work_folder() -> Path:
 
 
 def token_budget() -> int:
-    """Tokens of each run."""
-    return int(os.environ.get(TOKENS, _TOKENS))
+    """Tokens of each run. Raises `ConfigurationError` where the environment names no number of them."""
+    try:
+        return positive_int(os.environ.get(TOKENS, "").strip() or str(_TOKENS))
+    except ValueError as error:
+        raise ConfigurationError(f"{TOKENS}: {error}") from None
 
 
 def all_runs(seeds: int, models: Sequence[RealModel]) -> list[Ran]:
@@ -96,7 +101,7 @@ def search(repeats: int) -> Table:
     with real_models() as models:
         runs = all_runs(repeats, models)
     ways_table(runs).show()
-    runs_table(runs).save()
+    runs_table(runs, token_budget()).save()
     return comparison(runs, token_budget(), os.environ.get(PROVIDER, "local"))
 
 
@@ -150,7 +155,8 @@ def _ratio_figures(label: str, runs: Sequence[Ran], tokens: int, weight: float) 
 
 def ways_table(runs: Sequence[Ran]) -> Table:
     """What each way of asking brought in the runs: answers, their length, their validity, and new items a token."""
-    table = Table("exhaustion-real-ways", "what each way of asking brought in these runs, within them all")
+    headline = "what each way of asking brought in these runs; new: to the run that it is in"
+    table = Table("exhaustion-real-ways", headline, "exhaustion-real")
     for name in TOPICS:
         for strategy in (NAIVE, OURS):
             own = [run for run in runs if run.world.name == name and run.job.strategy == strategy]
@@ -189,9 +195,8 @@ def _gains(runs: Sequence[Ran]) -> dict[str, list[_Gain]]:
     return gains
 
 
-def runs_table(runs: Sequence[Ran]) -> Table:
+def runs_table(runs: Sequence[Ran], budget: int) -> Table:
     """Every run's curve."""
-    budget = token_budget()
     table = Table(
         "exhaustion-real-runs", "valid unique items of each run after so many tokens; all it named at its end"
     )

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from benchmarks.exhaustion.asking import READ_TIMEOUT_S
 from benchmarks.exhaustion.real_model import RealModel
+from contract.errors import ConfigurationError
 
 _LOOK_S = 2.0
 _END_S = 60.0
@@ -45,6 +46,9 @@ def run_all(jobs: Sequence[Job], models: Sequence[RealModel], root: Path, tokens
         root: Folder of the runs' folders.
         tokens: Of prompts and answers of complete responses, for each run.
         parallel: Runs at the same time.
+
+    Raises:
+        ConfigurationError: A run ended by an error of its own; the message names its log, and the others were made.
     """
     root.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(parallel) as pool:
@@ -78,7 +82,8 @@ def _run(job: Job, model: RealModel, *, root: Path, tokens: int) -> None:
         *("--iterations", str(_ORDERS), "--output", str(folder), "--json"),
         *("--read-timeout", f"{READ_TIMEOUT_S:.0f}s"),
     ]
-    with (root / f"{folder.name}.log").open("ab") as log:
+    log_path = root / f"{folder.name}.log"
+    with log_path.open("ab") as log:
         process = subprocess.Popen(
             command,
             cwd=root,
@@ -91,6 +96,8 @@ def _run(job: Job, model: RealModel, *, root: Path, tokens: int) -> None:
             while process.poll() is None and tokens_used(folder) < tokens:
                 time.sleep(_LOOK_S)
         finally:
-            if process.poll() is None:
+            if ours := process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 process.wait(_END_S)
+    if not ours and process.returncode != 0:
+        raise ConfigurationError(f"a run ended with exit code {process.returncode}; its log is {log_path}")

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.exhaustion.closed_worlds import closed_world
-from benchmarks.exhaustion.real import Ran, comparison, ratio_of_means, ways_table
+from benchmarks.exhaustion.real import Ran, comparison, ratio_of_means, runs_table, token_budget, ways_table
 from benchmarks.exhaustion.real_runs import Job
 from benchmarks.exhaustion.token_curve import Answer
+from contract.errors import ConfigurationError
 
 ELEMENTS = closed_world("elements").items
 found = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 50)), min_size=2, max_size=8)
@@ -97,3 +98,27 @@ def test_each_way_of_asking_is_judged_by_what_it_brought() -> None:
     assert facet["new valid / 1,000"] == 25
     assert facet["valid %"] == pytest.approx(100 * 10 / 12)
     assert row(table, "elements, auto: plan")["items an answer"] == 0
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-5", "1.5"])
+def test_a_budget_that_is_none_is_refused_in_one_line(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the variable."""
+    monkeypatch.setenv("EXHAUSTION_TOKENS", text)
+    with pytest.raises(ConfigurationError, match=r"^EXHAUSTION_TOKENS[^\n]*$"):
+        token_budget()
+
+
+def test_a_budget_is_what_the_environment_says_or_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blank is as good as not given."""
+    monkeypatch.setenv("EXHAUSTION_TOKENS", " ")
+    usual = token_budget()
+    monkeypatch.setenv("EXHAUSTION_TOKENS", str(usual + 1))
+    assert token_budget() == usual + 1
+
+
+def test_each_run_is_written_down_with_its_curve() -> None:
+    """Points at sixths of the budget, and what there was at the end."""
+    run = ran("plain", 3, Answer("plain", 0, 300, ELEMENTS[:30]), Answer("plain", 0, 900, (*ELEMENTS[:30], "Foo")))
+    figures = row(runs_table([run], 600), "elements plain 3")
+    assert [figures[tokens] for tokens in ("100", "200", "300", "600")] == [10, 20, 30, 30]
+    assert (figures["distinct"], figures["calls"], figures["tokens"]) == (31, 2, 1200)

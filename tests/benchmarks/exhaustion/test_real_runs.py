@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.exhaustion.real_model import RealModel
 from benchmarks.exhaustion.real_runs import Job, run_all, tokens_used
+from contract.errors import ConfigurationError
 
 JOB = Job("Chemical elements", "plain", 3)
 MODEL = RealModel("test", ("test.time_to_first_chunk_s=0.05", "test.speed=2"), {})
@@ -33,3 +34,11 @@ def test_a_run_ends_with_its_tokens_and_is_not_made_twice(tmp_path: Path, monkey
     run_all([JOB], [MODEL], tmp_path, 500, 1)
     with pytest.raises(AssertionError):
         run_all([JOB], [MODEL], tmp_path, used + 1, 1)
+
+
+def test_a_run_that_fails_is_told_with_its_log(tmp_path: Path) -> None:
+    """A provider that there is not ends the measurement in one line."""
+    with pytest.raises(ConfigurationError, match="exit code 3") as failure:
+        run_all([JOB], [RealModel("nobody", (), {})], tmp_path, 500, 1)
+    log = Path(str(failure.value).rpartition(" ")[2])
+    assert "nobody" in log.read_text()
