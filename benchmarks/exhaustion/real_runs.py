@@ -7,12 +7,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from itertools import cycle
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 
 from benchmarks.exhaustion.asking import READ_TIMEOUT_S
@@ -48,11 +46,19 @@ def run_all(jobs: Sequence[Job], models: Sequence[RealModel], root: Path, tokens
         parallel: Runs at the same time.
 
     Raises:
-        ConfigurationError: A run ended by an error of its own; the message names its log, and the others were made.
+        ConfigurationError: A run ended by an error of its own; the message names its log. The others are ended, too.
     """
     root.mkdir(parents=True, exist_ok=True)
+    over = Event()
     with ThreadPoolExecutor(parallel) as pool:
-        list(pool.map(partial(_run, root=root, tokens=tokens), jobs, cycle(models)))
+        made = [pool.submit(_run, job, models[turn % len(models)], root, tokens, over) for turn, job in enumerate(jobs)]
+        try:
+            for run in as_completed(made):
+                run.result()
+        except BaseException:  # an error, or Ctrl-C
+            over.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def tokens_used(folder: Path) -> int:
@@ -70,7 +76,7 @@ def tokens_used(folder: Path) -> int:
     return int(total)
 
 
-def _run(job: Job, model: RealModel, *, root: Path, tokens: int) -> None:
+def _run(job: Job, model: RealModel, root: Path, tokens: int, over: Event) -> None:
     folder = job.folder(root)
     if tokens_used(folder) >= tokens:
         return
@@ -93,8 +99,8 @@ def _run(job: Job, model: RealModel, *, root: Path, tokens: int) -> None:
             start_new_session=True,
         )
         try:
-            while process.poll() is None and tokens_used(folder) < tokens:
-                time.sleep(_LOOK_S)
+            while process.poll() is None and tokens_used(folder) < tokens and not over.wait(_LOOK_S):
+                pass
         finally:
             if ours := process.poll() is None:
                 process.send_signal(signal.SIGTERM)

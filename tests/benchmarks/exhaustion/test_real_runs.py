@@ -42,3 +42,12 @@ def test_a_run_that_fails_is_told_with_its_log(tmp_path: Path) -> None:
         run_all([JOB], [RealModel("nobody", (), {})], tmp_path, 500, 1)
     log = Path(str(failure.value).rpartition(" ")[2])
     assert "nobody" in log.read_text()
+
+
+def test_a_failure_ends_the_runs_beside_it(tmp_path: Path) -> None:
+    """Nobody waits an hour for runs whose measurement cannot be made; those not begun are not begun."""
+    slow = RealModel("test", ("test.time_to_first_chunk_s=600",), {})
+    jobs = [JOB, JOB._replace(seed=4), JOB._replace(seed=5)]
+    with pytest.raises(ConfigurationError):
+        run_all(jobs, [slow, RealModel("nobody", (), {}), slow], tmp_path, 500, 2)
+    assert not jobs[2].folder(tmp_path).exists()
