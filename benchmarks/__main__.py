@@ -20,8 +20,9 @@ from benchmarks import (
     web_million,
     web_slowdown,
 )
-from benchmarks.exhaustion import discoveries, estimates, forecasts, plans, steering
+from benchmarks.exhaustion import discoveries, estimates, forecasts, model_habits, plans, real, steering
 from benchmarks.report import Table
+from contract.errors import ConfigurationError
 
 BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "help": startup.help_time,
@@ -44,6 +45,8 @@ BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "exhaustion-stopping": steering.stopping,
     "patience": curation.patience,
     "validation": curation.validation,
+    "exhaustion-real": real.search,
+    "exhaustion-habits": model_habits.habits_table,
     "web-arrival": web.arrival,
     "web-load": web.first_load,
     "web-pages": web.open_pages,
@@ -75,7 +78,11 @@ def main() -> int:
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown or arguments.repeats < 1:
         parser.error(f"unknown benchmark {unknown[0]!r}" if unknown else "--repeats must be at least 1")
-    run_all_benchmarks(names or list(BENCHMARKS), arguments.repeats)
+    try:
+        run_all_benchmarks(names or list(BENCHMARKS), arguments.repeats)
+    except ConfigurationError as error:
+        sys.stderr.write(f"benchmarks: {error}\n")
+        return 1
     return 0
 
 

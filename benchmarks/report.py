@@ -21,11 +21,18 @@ class Figure(NamedTuple):
 
 
 class Table:
-    """Rows of figures with a headline that says what they mean and what is aimed at."""
+    """Rows of figures with a headline that says what they mean and what is aimed at.
 
-    def __init__(self, name: str, headline: str) -> None:
+    Args:
+        name: Of its file.
+        headline: For people.
+        benchmark: Which benchmark makes it, where that has another name.
+    """
+
+    def __init__(self, name: str, headline: str, benchmark: str = "") -> None:
         self.name = name
         self.headline = headline
+        self.benchmark = benchmark or name
         self.rows: list[tuple[str, tuple[Figure, ...]]] = []
 
     def add(self, row: str, *figures: Figure) -> None:
@@ -50,7 +57,7 @@ class Table:
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",
-            "command": f"python -m benchmarks {self.name}",
+            "command": f"python -m benchmarks {self.benchmark}",
             "rows": [
                 {"row": row, **{figure.name: round(figure.value, 4) for figure in figures}}
                 for row, figures in self.rows

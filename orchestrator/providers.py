@@ -41,7 +41,7 @@ _ADAPTER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "gemini": ("temperature", "thinking_budget", "api_version", "extra_body", "prompt_style"),
 }
 """Options that each adapter knows; the simulated model checks its own."""
-_ORCHESTRATOR_OPTIONS = ("context_tokens", "max_in_flight", "max_request_size")
+_ORCHESTRATOR_OPTIONS = ("context_tokens", "max_in_flight", "max_request_size", "takes_avoid_list")
 
 
 class ProviderSpec(msgspec.Struct, frozen=True):
@@ -238,11 +238,20 @@ def with_judge(specs: Sequence[ProviderSpec], judge: ProviderSpec) -> list[Provi
 
 
 def _spec(
-    entry: Wanted, settings: Settings, given: dict[str, Any], context: int, limit: int | None, **setup: Any
+    entry: Wanted,
+    settings: Settings,
+    given: dict[str, Any],
+    context: int,
+    limit: int | None,
+    takes_lists: bool = True,
+    **setup: Any,
 ) -> ProviderSpec:
     taken = {name: given.pop(name) for name in _ORCHESTRATOR_OPTIONS if name in given}
+    takes_avoid_list = taken.pop("takes_avoid_list", takes_lists)
+    if not isinstance(takes_avoid_list, bool):
+        raise ConfigurationError(f"{entry.vendor}.takes_avoid_list must be true or false")
     for name, value in taken.items():
-        if not isinstance(value, int) or value < 1:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ConfigurationError(f"{entry.vendor}.{name} must be a whole number of at least 1")
     return ProviderSpec(
         vendor=entry.vendor,
@@ -250,6 +259,7 @@ def _spec(
         context_tokens=taken.get("context_tokens", context),
         max_in_flight=taken.get("max_in_flight", limit),
         max_request_size=taken.get("max_request_size"),
+        takes_avoid_list=takes_avoid_list,
         setup=ProviderSetup(
             connect_timeout_s=settings.connect_timeout_s,
             read_timeout_s=settings.read_timeout_s,
@@ -275,12 +285,12 @@ def _local(
     if entry.model not in ("", DEFAULT_MODELS["local"]):
         raise ConfigurationError(f"the local model is {DEFAULT_MODELS['local']}; {entry.model[:40]!r} is not available")
     url, model, context, slots = local_endpoint()
-    spec = _spec(entry, settings, given, context, slots, name=f"local:{model}", api="openai", model=model, base_url=url)
+    name = f"local:{model}"
+    spec = _spec(entry, settings, given, context, slots, False, name=name, api="openai", model=model, base_url=url)
     return msgspec.structs.replace(
         spec,
         setup=msgspec.structs.replace(spec.setup, options={**LOCAL_OPTIONS, **given}),
         max_request_size=spec.max_request_size or LOCAL_REQUEST_SIZE,
-        takes_avoid_list=False,
     )
 
 

@@ -100,6 +100,24 @@ def test_the_local_model_is_limited_to_its_slots() -> None:
     assert (spec.vendor, spec.name, spec.max_in_flight, spec.context_tokens) == ("local", "local:smollm2", 4, 2048)
 
 
+def test_only_the_local_model_gets_no_avoid_list_unless_told_otherwise() -> None:
+    """A small model behind one's own address can be spared lists, and the local one can be given them."""
+    environment = {"OPENAI_API_KEY": "k"}
+    assert _specs("openai", environment)[0].takes_avoid_list
+    assert not _specs("local", {})[0].takes_avoid_list
+    assert not _specs("openai", environment, provider_options=("openai.takes_avoid_list=false",))[0].takes_avoid_list
+    (spec,) = _specs("local", {}, provider_options=("local.takes_avoid_list=true",))
+    assert spec.takes_avoid_list
+    assert "takes_avoid_list" not in spec.setup.options
+
+
+@pytest.mark.parametrize("option", ["takes_avoid_list=1", "takes_avoid_list=no", "max_in_flight=true"])
+def test_an_option_of_another_type_is_refused(option: str) -> None:
+    """A number is no yes, and a yes is no number."""
+    with pytest.raises(ConfigurationError, match=option.partition("=")[0]):
+        _specs("openai", {"OPENAI_API_KEY": "k"}, provider_options=(f"openai.{option}",))
+
+
 def test_a_named_vendor_without_a_key_is_no_provider() -> None:
     """The message says which variable to set."""
     with pytest.raises(NoProviderError, match="OPENAI_API_KEY"):

@@ -14,7 +14,7 @@ from producer.providers.simulated.judging import ALL_BELONG, object_to
 from producer.providers.simulated.options import SimulationOptions
 from producer.providers.simulated.seeds import plain_topic, seed_of
 from producer.providers.simulated.world import universe_of
-from producer.providers.simulated.writing import choose_style, write
+from producer.providers.simulated.writing import choose_style, ramble, write
 
 CHARS_PER_TOKEN = 4
 _CUT = (0.3, 0.95)
@@ -66,11 +66,15 @@ def make_answer(model: str, options: SimulationOptions, call: Call, seed: int) -
     if call.mode == "validate":
         # Told to repeat lines as they stand, a model adds no marks.
         text = "\n".join(object_to(world, options, call, rng) or [ALL_BELONG]) + "\n"
-    elif call.mode == "plan":
+    elif call.mode == "plan" and not (options.plan_confusion and rng.random() < options.plan_confusion):
         text = write(plan_facets(world, options, call, rng), style, call.topic, rng)
     else:
         sightings = choose_names(world, model, options, call, rng)
         text = write([sighting.text for sighting in sightings], style, call.topic, rng)
+        if call.mode == "plan":
+            sightings = []
+    if options.rambling_rate and options.rambling_rate > rng.random():
+        text += ramble(call.topic, call.max_output_tokens * CHARS_PER_TOKEN - len(text), rng)
     whole = len(text)
     if options.cut_rate > rng.random():
         text = _cut_within_line(text, rng)

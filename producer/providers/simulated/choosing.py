@@ -13,6 +13,7 @@ from producer.providers.simulated.naming import invent_noise
 from producer.providers.simulated.options import SimulationOptions
 from producer.providers.simulated.popularity import compliance, popularity_of
 from producer.providers.simulated.scoping import draw_within
+from producer.providers.simulated.seeds import seed_of
 from producer.providers.simulated.world import World
 
 DEFAULT_SIZE = 60
@@ -22,7 +23,12 @@ _LONGEST_LOOP = 6
 _SHARE_OF_COUNTER_LOOPS = 0.25
 _LOOP_START = (0.2, 0.9)
 _LOOP_LENGTH = (1.2, 2.0)
+_ENDLESS = 3000
+"""More items than any answer has room for."""
+_OWN_NOISE = 150
+"""So many inventions of its own has a model for a topic; the law is Zipf's: number n has a weight of about 1/n."""
 _EARLY_STOP = (0.3, 0.9)
+_OVERRUN = (1.2, 3.0)
 
 
 class Sighting(msgspec.Struct, frozen=True):
@@ -45,7 +51,7 @@ def choose_names(
     Items of the call's scope are drawn without replacement; one that stands on the avoid-list is left out with the
     probability `compliance`, one that was said earlier in the conversation with `continuation_compliance`. Then come
     repeats, noise and loops. There are fewer than asked for where the model stops early, knows no more or has said
-    much already, and more where it loops.
+    much already, and more where it overruns or loops.
 
     Args:
         world: The topic's.
@@ -57,15 +63,21 @@ def choose_names(
     size = call.size or DEFAULT_SIZE
     if options.early_stop_rate > rng.random():
         size = max(1, int(size * rng.uniform(*_EARLY_STOP)))
+    elif options.overrun_rate and options.overrun_rate > rng.random():
+        size = int(size * rng.uniform(*_OVERRUN))
     if call.said:
         size = max(1, round(size * (1 - options.continuation_wear) ** len(call.said)))
+    noise_rate = options.noise_rate
+    lost = _confusion(options, call)
+    if lost and lost > rng.random():
+        noise_rate, size = 1.0, max(1, int(size * rng.random()))
     named: list[Sighting] = []
     fresh = _obedient_draws(world, model, options, call, rng)
     while len(named) < size:
         roll = rng.random()
-        if roll < options.noise_rate:
-            named.append(_noise(world, rng))
-        elif named and roll < options.noise_rate + options.repeat_rate:
+        if roll < noise_rate:
+            named.append(_noise(world, model, options, rng))
+        elif named and roll < noise_rate + options.repeat_rate:
             named.append(named[int(rng.random() * len(named))])
         else:
             item = next(fresh, None)
@@ -73,8 +85,18 @@ def choose_names(
                 break
             named.append(Sighting(text=_spelled(world, item, options, rng), item=item))
     if named and options.loop_rate > rng.random():
-        return _looping(world, named, size, rng)
+        return _looping(world, named, size, options, rng)
     return named
+
+
+def _confusion(options: SimulationOptions, call: Call) -> float:
+    """The probability that the answer misses the topic."""
+    scoped = call.scope.facet or call.scope.besides or call.scope.prefix
+    return max(
+        options.off_topic_rate,
+        options.list_confusion if call.avoid else 0.0,
+        options.scope_confusion if scoped else 0.0,
+    )
 
 
 def _obedient_draws(
@@ -94,12 +116,23 @@ def _obedient_draws(
         yield item
 
 
-def _noise(world: World, rng: random.Random) -> Sighting:
+def _noise(world: World, model: str, options: SimulationOptions, rng: random.Random) -> Sighting:
+    if options.noise_again and rng.random() < options.noise_again:
+        return Sighting(text=_own_noise(world, model, int(_OWN_NOISE ** rng.random()) - 1), item=None)
+    return Sighting(text=_invented(world, rng), item=None)
+
+
+def _invented(world: World, rng: random.Random) -> str:
     """A name that no item has; a world in which that is hard to find gets a longer one."""
     text = invent_noise(rng)
     while world.canonical(text) is not None:
         text = f"{text} {invent_noise(rng)}"
-    return Sighting(text=text, item=None)
+    return text
+
+
+def _own_noise(world: World, model: str, number: int) -> str:
+    """One of the model's own inventions for a topic, the same in all answers."""
+    return _invented(world, random.Random(seed_of("noise", world.name, world.items[0], model, number)))
 
 
 def _spelled(world: World, item: str, options: SimulationOptions, rng: random.Random) -> str:
@@ -122,9 +155,13 @@ def _spelled(world: World, item: str, options: SimulationOptions, rng: random.Ra
     return text if text == item or world.canonical(text) == item else item
 
 
-def _looping(world: World, named: list[Sighting], size: int, rng: random.Random) -> list[Sighting]:
+def _looping(
+    world: World, named: list[Sighting], size: int, options: SimulationOptions, rng: random.Random
+) -> list[Sighting]:
     start = max(1, int(len(named) * rng.uniform(*_LOOP_START)))
     length = max(start + 2, int(size * rng.uniform(*_LOOP_LENGTH)))
+    if options.endless_loops and rng.random() < options.endless_loops:
+        length = _ENDLESS
     looped = named[:start]
     if rng.random() < _SHARE_OF_COUNTER_LOOPS:
         stem = looped[-1].text

@@ -26,12 +26,15 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     A rate is a probability: of each item where it says "per item", of each answer otherwise.
 
     Attributes:
+        profile: Whose habits those options have that are not given: `standard`, a large model's, or `small`, as the
+            smallest real one was measured to behave (see `PROFILES`).
         world: What there is to list: a real closed list, `generated`, or `auto` (by the words of the topic).
         universe_size: Items of a generated topic.
         tail_size: Generated items that follow a closed list's own.
         popularity: Law of the items' weights by rank.
         zipf_exponent: Weight of rank r is r to the power of minus this.
         lognormal_sigma: Standard deviation of the weights' logarithm.
+        known_share: Share of a topic's items that a model knows, its best known ones; it never names the others.
         model_correlation: Correlation of log rank between a model's own order and the topic's: 1 makes all models
             alike, 0 makes them independent. The order depends on the model's name.
         compliance_short: Probability that an avoided item is left out, for a short avoid-list.
@@ -40,9 +43,12 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         continuation_compliance: Probability that an item which stands in the conversation so far is left out, after
             one answer; after n answers this to the power of n: the longer a conversation, the more a model repeats.
         continuation_wear: Share by which each earlier answer of a conversation makes the next one shorter.
+        list_confusion: Probability that an avoid-list makes an answer miss the topic (see `off_topic_rate`).
+        scope_confusion: Probability that a facet or first letters do.
         facets: How many parts a plan could name; 0: one for about 70 items, but at least 6 and at most 40.
         facet_misses: Share of the items that belong to none of them; also of a facet's items, to none of its parts.
         plan_recall: Share of the facets that a plan names; it is mostly small ones that are forgotten.
+        plan_confusion: Probability that a plan names items instead of facets.
         facet_obedience: Probability that an item belongs to the facet that was asked for (or to none of those it was
             to leave aside), where it is not drawn from everything.
         letter_obedience: The same for the first letters that were asked for.
@@ -55,9 +61,11 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         typo_rate: Per item: two letters swapped, one left out or doubled.
         accent_rate: Per item with accents: written without them.
         alias_rate: Per item that has other names: one of them instead.
-        noise_rate: Per item: an invented name that never comes again.
+        noise_rate: Per item: an invented name, which never comes again …
+        noise_again: … but for this share of the noise, which are the model's own few inventions for the topic.
         repeat_rate: Per item: an item this answer already has.
         loop_rate: Ends in a loop over a few items, or in one item with a counter.
+        endless_loops: Share of the loops that go on until the answer's limit.
         marks_rate: Numbers, bullets or bold type.
         description_rate: "Name: description".
         parenthesis_rate: Remarks in parentheses behind names.
@@ -68,6 +76,9 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         comma_rate: Several items a line, with commas.
         foreign_line_rate: A sentence in another language.
         early_stop_rate: Fewer items than asked for.
+        overrun_rate: More items than asked for, up to three times as many.
+        off_topic_rate: Nothing but noise, and less of it than was asked for.
+        rambling_rate: Goes on behind the list, in sentences, until the answer's limit.
         cut_rate: Ends in the middle of an item, with finish reason `length`.
         time_to_first_chunk_s: Seconds before the first chunk.
         tokens_per_second: Pace of an answer, in tokens of four characters.
@@ -81,6 +92,7 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         timeout_rate: Nothing comes within the read time-out.
     """
 
+    profile: Annotated[Literal["standard", "small"], Meta(description="standard or small")] = "standard"
     world: Annotated[
         WorldName, Meta(description="one of auto, elements, territories, languages, lexers, airports, generated")
     ] = "auto"
@@ -91,16 +103,20 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     popularity: Annotated[Literal["zipf", "lognormal"], Meta(description="zipf or lognormal")] = "zipf"
     zipf_exponent: Annotated[float, Meta(ge=0, le=5, description="a number from 0 to 5")] = 1.0
     lognormal_sigma: Annotated[float, Meta(ge=0, le=10, description="a number from 0 to 10")] = 1.5
+    known_share: Rate = 1.0
     model_correlation: Rate = 0.8
     compliance_short: Rate = 0.97
     compliance_long: Rate = 0.6
     compliance_scale: Annotated[float, Meta(ge=1, le=1e6, description="a number from 1 to 1000000")] = 300.0
     continuation_compliance: Rate = 0.97
     continuation_wear: Rate = 0.05
+    list_confusion: Rate = 0.0
+    scope_confusion: Rate = 0.0
 
     facets: Annotated[int, Meta(ge=0, le=MOST_FACETS, description=f"a whole number from 0 to {MOST_FACETS}")] = 0
     facet_misses: Rate = 0.1
     plan_recall: Rate = 1.0
+    plan_confusion: Rate = 0.0
     facet_obedience: Rate = 0.9
     letter_obedience: Rate = 0.85
     language_correlation: Rate = 0.8
@@ -112,8 +128,10 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     accent_rate: Rate = 0.1
     alias_rate: Rate = 0.01
     noise_rate: Rate = 0.01
+    noise_again: Rate = 0.0
     repeat_rate: Rate = 0.01
     loop_rate: Rate = 0.02
+    endless_loops: Rate = 0.0
     marks_rate: Rate = 0.3
     description_rate: Rate = 0.08
     parenthesis_rate: Rate = 0.05
@@ -124,6 +142,9 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     comma_rate: Rate = 0.02
     foreign_line_rate: Rate = 0.01
     early_stop_rate: Rate = 0.05
+    overrun_rate: Rate = 0.0
+    off_topic_rate: Rate = 0.0
+    rambling_rate: Rate = 0.0
     cut_rate: Rate = 0.03
 
     time_to_first_chunk_s: Seconds = 0.3
@@ -157,12 +178,40 @@ MESS_RATES = (
     "comma_rate",
     "foreign_line_rate",
     "early_stop_rate",
+    "overrun_rate",
+    "off_topic_rate",
+    "rambling_rate",
     "cut_rate",
 )
 """The rates that `mess` multiplies."""
 
 FAULT_RATES = ("rate_limited_rate", "overloaded_rate", "stream_truncated_rate", "timeout_rate")
 """The rates of failed calls; together at most 1."""
+
+
+PROFILES: Mapping[str, Mapping[str, Any]] = {
+    "standard": {},
+    "small": {
+        "known_share": 0.4,
+        "compliance_short": 0.0,
+        "compliance_long": 0.0,
+        "list_confusion": 0.8,
+        "scope_confusion": 0.4,
+        "facet_obedience": 0.0,
+        "letter_obedience": 0.0,
+        "plan_confusion": 1.0,
+        "noise_rate": 0.3,
+        "noise_again": 0.15,
+        "repeat_rate": 0.05,
+        "loop_rate": 0.1,
+        "endless_loops": 0.5,
+        "rambling_rate": 0.25,
+        "overrun_rate": 0.15,
+        "early_stop_rate": 0.3,
+        "off_topic_rate": 0.15,
+    },
+}
+"""What a profile sets where nothing else is given."""
 
 
 def parse_options(given: Mapping[str, Any]) -> SimulationOptions:
@@ -173,7 +222,7 @@ def parse_options(given: Mapping[str, Any]) -> SimulationOptions:
     """
     hints = get_type_hints(SimulationOptions, include_extras=True)
     values = {name: _checked(name, value, hints.get(name)) for name, value in given.items()}
-    options = SimulationOptions(**values)
+    options = SimulationOptions(**{**PROFILES[values.get("profile", "standard")], **values})
     if sum(getattr(options, name) for name in FAULT_RATES) > 1:
         raise ConfigurationError(f"the simulated model's {', '.join(FAULT_RATES)} may be 1 at most together")
     return options

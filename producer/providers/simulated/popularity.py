@@ -78,10 +78,13 @@ class Popularity:
 
 
 @lru_cache(maxsize=8)
-def _popularity(world: World, model: str, law: str, spread: float, correlation: float) -> Popularity:
+def _popularity(
+    world: World, model: str, law: str, spread: float, correlation: float, known_share: float
+) -> Popularity:
     size = len(world.items)
     seed = seed_of("order", world.name, world.items[0], size, model)
-    return Popularity(_shuffled(range(size), correlation, seed), _weights(law, spread, size))
+    known = max(1, math.ceil(known_share * size))
+    return Popularity(_shuffled(range(size), correlation, seed)[:known], _weights(law, spread, size)[:known])
 
 
 @lru_cache(maxsize=24)
@@ -120,7 +123,7 @@ def popularity_of(world: World, model: str, options: SimulationOptions, language
         language: In which the model thinks, where it is not its own: its order, shuffled by `language_correlation`.
     """
     spread = options.zipf_exponent if options.popularity == "zipf" else options.lognormal_sigma
-    own = _popularity(world, model, options.popularity, spread, options.model_correlation)
+    own = _popularity(world, model, options.popularity, spread, options.model_correlation, options.known_share)
     spoken = plain_topic(language)
     if not spoken:
         return own

@@ -47,6 +47,12 @@ _CLOSINGS = (
     "\nNote: this list is not exhaustive.",
     "These are only some of the many examples.",
 )
+_RAMBLINGS = (
+    "There are many more of them, and each one has a history of its own.",
+    "The term {topic} is used in several ways, and not all of them are meant here.",
+    "It should also be said that some of these are better known than others.",
+    "In other words, what belongs here depends on whom you ask and when.",
+)
 _FOREIGN_LINES = (
     "\nVoici quelques autres idées pour compléter la liste :",
     "\nAquí tienes algunos ejemplos más de la misma categoría:",
@@ -130,6 +136,15 @@ def write(names: Sequence[str], style: Style, topic: str, rng: random.Random) ->
     if style.closing:
         lines.append(rng.choice(_CLOSINGS))
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def ramble(topic: str, least_chars: int, rng: random.Random) -> str:
+    """Sentences in one line, no shorter than `least_chars` and one sentence; the same ones again and again."""
+    shown = " ".join(topic.split())[:_LONGEST_TOPIC]
+    text = "\n"
+    while len(text) <= least_chars:
+        text += rng.choice(_RAMBLINGS).format(topic=shown) + " "
+    return text
 
 
 def _line(number: int, name: str, style: Style, rng: random.Random) -> str:

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import producer
+from contract.messages import Scope
 from producer.providers.base import Call
 from producer.providers.simulated import Answer, SimulationOptions, World, make_answer, universe_of, with_mess
 from producer.providers.simulated.choosing import Sighting, choose_names
@@ -179,6 +180,9 @@ HABITS: dict[str, tuple[dict[str, float], Callable[[str], bool]]] = {
     "commas": ({"comma_rate": 1}, has_line(r"\w, \w")),
     "foreign line": ({"foreign_line_rate": 1}, has_line(r"^(?:Voici|Aquí|以下|Hier)")),
     "early stop": ({"early_stop_rate": 1}, lambda text: len(lines_of(text)) < 60),
+    "overrun": ({"overrun_rate": 1}, lambda text: 60 < len(lines_of(text)) <= 180),
+    "off topic": ({"off_topic_rate": 1}, lambda text: not any(map(universe_of(TOPIC).canonical, lines_of(text)))),
+    "rambling": ({"rambling_rate": 1}, lambda text: len(lines_of(text)[-1]) > 1000),
     "cut": ({"cut_rate": 1}, lambda text: not text.endswith("\n")),
 }
 
@@ -213,6 +217,66 @@ def test_noise_never_comes_twice() -> None:
     """Invented names are distinct over all answers and mean no item."""
     noise = [s.text for seed in range(50) for s in answer(habit(noise_rate=1), seed=seed).sightings]
     assert len(set(noise)) == len(noise) == 3000
+
+
+def test_a_models_own_inventions_come_again() -> None:
+    """With `noise_again` a model has some 150 inventions for a topic; another model has others; none is an item."""
+    options = habit(noise_rate=1, noise_again=1)
+    first, again = (
+        {s.text for seed in seeds for s in answer(options, seed=seed).sightings} for seeds in ((1, 2), (3, 4))
+    )
+    other = {s.text for s in answer(options, model="other").sightings}
+    assert len(first & again) > 10
+    assert not first & other
+    assert not any(universe_of(TOPIC).canonical(text) for text in first | again)
+    assert len({s.text for seed in range(100) for s in answer(options, seed=seed).sightings}) <= 150
+
+
+def test_an_endless_loop_ends_at_the_answers_limit_only() -> None:
+    """The answer is as long as it may be, and says so."""
+    options = habit(loop_rate=1, endless_loops=1)
+    for seed in range(10):
+        made = answer(options, seed=seed, max_output_tokens=1000)
+        assert made.finish_reason == "length"
+        assert len(made.text) == 4000
+        assert len(set(lines_of(made.text)[:-1])) < len(lines_of(made.text)) or " 9" in made.text
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({"list_confusion": 1}, Call("", "", 4000, topic=TOPIC, size=60, avoid=("Foo",))),
+        ({"scope_confusion": 1}, Call("", "", 4000, topic=TOPIC, size=60, scope=Scope(prefix="B"))),
+        ({"scope_confusion": 1}, Call("", "", 4000, topic=TOPIC, size=60, scope=Scope(facet="museums"))),
+        ({"scope_confusion": 1}, Call("", "", 4000, topic=TOPIC, size=60, scope=Scope(besides=("museums",)))),
+    ],
+)
+def test_a_model_is_confused_by_what_it_does_not_understand(given: dict[str, float], asked: Call) -> None:
+    """A list or a part of the topic brings noise alone; the whole topic is listed as ever."""
+    world = universe_of(TOPIC)
+    confused = lines_of(make_answer("m", habit(**given), asked, 1).text)
+    assert not any(map(world.canonical, confused))
+    whole = Call("", "", 4000, topic=TOPIC, size=60)
+    assert len(set(map(world.canonical, lines_of(make_answer("m", habit(**given), whole, 1).text)))) == 60
+
+
+def test_a_rambling_answer_has_its_list_and_reaches_its_limit() -> None:
+    """The items come first, and then talk until the limit cuts it."""
+    made = answer(habit(rambling_rate=1), max_output_tokens=1000)
+    assert made.finish_reason == "length"
+    assert len(made.text) == 4000
+    assert lines_of(made.text)[:60] == [sighting.text for sighting in made.sightings]
+
+
+@pytest.mark.parametrize(("confusion", "shares"), [(0, {0}), (1, {1})])
+def test_a_confused_plan_names_items(confusion: float, shares: set[float]) -> None:
+    """A model that does not understand what a plan is lists the topic's items, as if asked afresh."""
+    items = set(universe_of(TOPIC).items)
+    options = habit(plan_confusion=confusion)
+    for seed in range(5):
+        call = Call("", "", 4000, topic=TOPIC, size=40, mode="plan")
+        named = lines_of(make_answer("m", options, call, seed).text)
+        assert {float(name in items) for name in named} == shares
 
 
 @pytest.mark.parametrize("topic", ["chemical elements", TOPIC])

@@ -1,9 +1,10 @@
 """The simulated model's options: defaults, conversion and refusal."""
 
+import msgspec
 import pytest
 
 from contract.errors import ConfigurationError
-from producer.providers.simulated.options import MESS_RATES, SimulationOptions, parse_options, with_mess
+from producer.providers.simulated.options import MESS_RATES, PROFILES, SimulationOptions, parse_options, with_mess
 
 
 def test_no_options_are_the_defaults() -> None:
@@ -61,6 +62,19 @@ def test_an_unknown_option_is_refused(name: str) -> None:
         parse_options({name: 1})
     assert "noise_rate" in str(refused.value)
     assert len(str(refused.value)) < 1200
+
+
+def test_a_profile_sets_what_is_not_given() -> None:
+    """What a user gives wins over the profile, and the profile over the defaults."""
+    small = parse_options({"profile": "small", "noise_rate": 0.02})
+    expected = {**PROFILES["small"], "noise_rate": 0.02, "profile": "small"}
+    assert small == msgspec.structs.replace(SimulationOptions(), **expected)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_is_one_that_a_user_could_have_set(name: str) -> None:
+    """A profile's values, given one by one, pass the check that users' values pass, and can be chosen by its name."""
+    assert parse_options({**PROFILES[name], "profile": name}) == parse_options({"profile": name})
 
 
 def test_failure_rates_are_at_most_1_together() -> None:

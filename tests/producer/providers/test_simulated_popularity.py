@@ -93,3 +93,13 @@ def test_obedience_decays_with_the_length_of_the_avoid_list() -> None:
     assert compliance(0, options) == pytest.approx(0.9)
     assert compliance(100, options) == pytest.approx(0.9 - 0.4 * (1 - math.exp(-1)))
     assert compliance(10_000, options) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_a_model_knows_its_share_of_the_items(share: float) -> None:
+    """The best known ones in its own order; at least one."""
+    world = universe_of("chemical elements")
+    whole = popularity_of(world, "m", SimulationOptions())
+    part = popularity_of(world, "m", SimulationOptions(known_share=share))
+    assert part.order == whole.order[: max(1, math.ceil(share * 118))]
+    assert part.weights == whole.weights[: len(part.order)]
