@@ -22,7 +22,7 @@ from typing import Any
 from playwright.sync_api import APIRequestContext, Browser, Page, expect, sync_playwright
 
 _DOCS = Path(__file__).parents[1] / "docs"
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 _TOPICS = "/api/v1/topics"
 _PAGE = {"width": 1280, "height": 1130}
 _OVERVIEW = {"width": 1280, "height": 720}

@@ -9,16 +9,16 @@ say() { printf '[test] %s\n' "$*" >&2; }
 browser_is_there() {
   [ -n "${CHROMIUM:-}" ] && return
   local name
-  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+  for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
     command -v "$name" >/dev/null && return
   done
   return 1
 }
 if ! browser_is_there; then
   # Latin, Arabic, Chinese and emoji, so that the pictures that the tests keep show what a reader would see.
-  packages=(chromium fonts-liberation fonts-dejavu-core fonts-droid-fallback fonts-noto-color-emoji)
+  packages=(chromium-headless-shell fonts-liberation fonts-dejavu-core fonts-droid-fallback fonts-noto-color-emoji)
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    say "installing with apt-get (about 400 MB on disk): ${packages[*]}"
+    say "installing with apt-get (about 300 MB on disk): ${packages[*]}"
     export DEBIAN_FRONTEND=noninteractive
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null; } ||
       say 'Chromium could not be installed: the tests of the page are left out (with CI=true they fail)'

@@ -19,6 +19,9 @@ _PRODUCERS, _ITERATIONS = 4, 60
 _ITEMS = 15
 _MOST_ANSWERS = 5
 """Answers between two kills at most; few enough that the kills come to an end before the orders do."""
+_ANSWER_S, _SLOW_ANSWER_S = 0.12, 2.0
+_AHEAD = 5
+"""Kills that the answers may be ahead; where a busy machine kills more slowly than that, answers slow down too."""
 _READY = re.compile(r"producer \d+ is ready \(pid (\d+)")
 
 
@@ -39,7 +42,7 @@ class KillProducers:
             items_per_response=_ITEMS,
             chunk_chars=5,
             time_to_first_chunk_s=0.02,
-            duration_s=0.12,
+            duration_s=_ANSWER_S,
         )
         command = context.start(
             *("--topic", TOPIC, "--producers", str(_PRODUCERS), "--concurrency", "2"),
@@ -67,7 +70,10 @@ class KillProducers:
 def _kill_producers(context: Context, command: Command, served: Served) -> None:
     rng = context.rng("producers to kill")
     killed: set[int] = set()
+    provider = served.provider
     for number in range(_KILLS):
+        if _answers(served) > (number + _AHEAD) * _PRODUCERS * _ITERATIONS / _KILLS:
+            provider.duration_s = min(2 * provider.duration_s, _SLOW_ANSWER_S)
         goal = _answers(served) + rng.randint(0, _MOST_ANSWERS)
         check(
             poll_until(partial(_reached, served, command, goal), context.timeout_s),
@@ -78,6 +84,7 @@ def _kill_producers(context: Context, command: Command, served: Served) -> None:
             f"after {number} kills no producer became ready within {context.timeout_s:g} s",
         )
         check(command.running, f"the run ended after {number} of {_KILLS} kills: {command.stderr[-800:]!r}")
+    provider.duration_s = _ANSWER_S
 
 
 def _reached(served: Served, command: Command, goal: int) -> bool:
