@@ -137,10 +137,10 @@ def _spec(model: RealModel) -> ProviderSpec:
 async def ask(question: Question, spec: ProviderSpec, provider: Provider) -> Response:
     """Ask a model and parse what it says. Answers that only repeat themselves are left as producers leave them."""
     order = _order(question, spec)
-    system, prompt = build_prompt(order, str(spec.setup.options.get("prompt_style", "standard")))
+    prompt = build_prompt(order, str(spec.setup.options.get("prompt_style", "standard")))
     call = Call(
-        system,
-        prompt,
+        prompt.system,
+        prompt.turns,
         order.max_output_tokens,
         seed=order.seed,
         topic=order.topic,
@@ -169,7 +169,7 @@ async def ask(question: Question, spec: ProviderSpec, provider: Provider) -> Res
         items=tuple(items),
         repeats=repeats,
         refused=refused.total() - repeats,
-        input_tokens=usage.input_tokens or (len(system) + len(prompt)) // 4,
+        input_tokens=usage.input_tokens or call.chars // 4,
         output_tokens=usage.output_tokens or chars // 4,
         cut=finish == "length",
         looping=parser.looping,
