@@ -45,8 +45,6 @@ _PROMPT_TOKENS = 120
 _TOKENS_PER_ITEM = 5.0
 _TEXTS = 500
 """So many of the newest items tell the topic's language."""
-_LANGUAGES_TRIED = 2
-"""Once so many languages brought nothing, the others need not be asked before the topic counts as exhausted."""
 PLAN_PARTS = 40
 SPLIT_PARTS = 8
 _ALONE = {
@@ -446,9 +444,9 @@ class Explorer:
         return self.next_yield - self.noise < self.tuning.exhausted_below * self._answer_items
 
     def _untried(self, arm: Arm) -> bool:
-        """Whether an arm must be asked before the topic counts as exhausted."""
+        """Whether an arm must be asked before the topic counts as exhausted: not where its siblings were in vain."""
         if arm.calls or arm.closed or arm.way in (Way.LISTED, Way.CONTINUED):
             return False
-        tried = sum(other.calls > 0 for other in self.arms if other.way is Way.LANGUAGE)
-        worthless = self.yields.first_of(Way.LANGUAGE) < self.tuning.exhausted_below * self._answer_items
-        return arm.way is not Way.LANGUAGE or tried < _LANGUAGES_TRIED or not worthless
+        tried = sum(other.calls > 0 for other in self.arms if other.way is arm.way)
+        in_vain = self.yields.first_of(arm.way) < self.tuning.exhausted_below * self._answer_items
+        return tried < self.tuning.siblings_tried or not in_vain
