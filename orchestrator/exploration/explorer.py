@@ -20,7 +20,14 @@ from orchestrator.exploration.incidence import Incidence
 from orchestrator.exploration.languages import languages_for
 from orchestrator.exploration.lists import AvoidLists
 from orchestrator.exploration.overlap import Overlaps
-from orchestrator.exploration.partitions import Letters, facet_arms, language_arms, letter_arms, usable_facets
+from orchestrator.exploration.partitions import (
+    Letters,
+    facet_arms,
+    language_arms,
+    letter_arms,
+    mostly_items,
+    usable_facets,
+)
 from orchestrator.exploration.tuning import Traits, Tuning
 from orchestrator.exploration.worth import Worth
 from orchestrator.exploration.yields import Yields
@@ -103,6 +110,7 @@ class Explorer:
         self._lettered = False
         self._spoken = False
         self._plans_failed = 0
+        self._plans_in_vain = False
         self._to_split: list[Arm] = []
         self._best_yield = float(size)
         self._answer_items = float(size)
@@ -155,7 +163,8 @@ class Explorer:
             return Ask("explore", arm, continues=self._conversations.next())
         traits = self._traits[provider]
         if not traits.takes_list:
-            return Ask("explore", arm)
+            # About all of the topic and without a list it is a fresh response, and counts as one.
+            return Ask("audit", self.plain) if arm.way is Way.LISTED else Ask("explore", arm)
         avoid = self.lists.list_for(
             arm,
             provider,
@@ -175,7 +184,7 @@ class Explorer:
         return self._since_audit >= (self.tuning.audit_every_late if late else self.tuning.audit_every)
 
     def _plan_due(self) -> Ask | None:
-        if self._strategy not in ("auto", "facets"):
+        if self._strategy not in ("auto", "facets") or self._plans_in_vain:
             return None
         if self._to_split:
             return Ask("plan", self._to_split.pop(), parts=SPLIT_PARTS)
@@ -330,6 +339,9 @@ class Explorer:
             return ()
         arm = order.ask.arm
         parent = None if arm is self.plain else arm
+        if mostly_items(names, self._texts):
+            self._plans_in_vain = True  # the model does not know what a part is
+            return ()
         facets = usable_facets(names, self.topic, self.arms)
         new = facet_arms(facets, parent)
         if not new and parent is not None:
