@@ -45,8 +45,6 @@ _PROMPT_TOKENS = 120
 _TOKENS_PER_ITEM = 5.0
 _TEXTS = 500
 """So many of the newest items tell the topic's language."""
-_LANGUAGES_TRIED = 2
-"""Once so many languages brought nothing, the others need not be asked before the topic counts as exhausted."""
 PLAN_PARTS = 40
 SPLIT_PARTS = 8
 _ALONE = {
@@ -136,7 +134,11 @@ class Explorer:
         if self._strategy == "plain" or self._audit_is_due():
             return Ask("audit", self.plain)
         self._add_arms()
-        return self.about(max(self._candidates(), key=lambda one: self._score(one, traits)), provider)
+        candidates = self._candidates()
+        if self.settled and self._worthless(self.next_yield - self.noise):
+            # Only what was never asked can still show that there is more.
+            candidates = [arm for arm in candidates if self._untried(arm) and not arm.in_flight] or candidates
+        return self.about(max(candidates, key=lambda one: self._score(one, traits)), provider)
 
     def _waits(self) -> bool:
         """Whether what is on its way should be seen first: a small topic needs few answers."""
@@ -453,12 +455,15 @@ class Explorer:
             return False
         if any(self._untried(arm) for arm in self._candidates()):  # an earlier run may have left others untried
             return False
-        return self.next_yield - self.noise < self.tuning.exhausted_below * self._answer_items
+        return self._worthless(self.next_yield - self.noise)
+
+    def _worthless(self, new: float) -> bool:
+        """Whether so many new items are not worth a response."""
+        return new < self.tuning.exhausted_below * self._answer_items
 
     def _untried(self, arm: Arm) -> bool:
-        """Whether an arm must be asked before the topic counts as exhausted."""
+        """Whether an arm must be asked before the topic counts as exhausted: not where its siblings were in vain."""
         if arm.calls or arm.closed or arm.way in (Way.LISTED, Way.CONTINUED):
             return False
-        tried = sum(other.calls > 0 for other in self.arms if other.way is Way.LANGUAGE)
-        worthless = self.yields.first_of(Way.LANGUAGE) < self.tuning.exhausted_below * self._answer_items
-        return arm.way is not Way.LANGUAGE or tried < _LANGUAGES_TRIED or not worthless
+        tried = sum(other.calls > 0 for other in self.arms if other.way is arm.way)
+        return tried < self.tuning.siblings_tried or not self._worthless(self.yields.first_of(arm.way))
