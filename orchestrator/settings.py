@@ -271,7 +271,8 @@ OPTIONS: tuple[Option, ...] = (
         "NAME",
         Choice(*STRATEGIES),
         "how to ask: auto (what brings most for its price), or one way alone: plain (afresh), listed (known items "
-        "named), facets (sub-topics), letters (first letters)",
+        "named), facets (sub-topics), letters (first letters), languages (other languages' views), continued (one "
+        "conversation that goes on)",
     ),
     Option(
         "patience",
