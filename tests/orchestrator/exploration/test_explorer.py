@@ -337,7 +337,7 @@ def test_an_earlier_run_is_relived() -> None:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("split_waits", [False, True])
 def test_what_another_strategy_left_open_does_not_keep_a_run_going(strategy: str, split_waits: bool) -> None:
-    """Parts that an earlier run planned and never asked about, or never split, are nothing to wait for with another one."""
+    """Parts that an earlier run planned, and never asked about or never split, are nothing to wait for."""
     feed = Feed(explorer(strategy))
     parts = tuple(f"part {letter}" for letter in "abcdef")
     feed.subject.relive(PastOrder(1, "a", "plan", WHOLE, 0, 0, True, 0, (), parts))
@@ -380,7 +380,7 @@ def test_a_part_whose_split_was_cut_off_is_split_by_the_next_run() -> None:
 
 
 def test_fresh_answers_that_a_kill_cut_off_are_asked_for_again() -> None:
-    """What a run is to know soon, it learns also where the first fresh answers of earlier ones never came to their end."""
+    """A run has its first fresh answers soon, also where those of earlier runs never came to their end."""
     feed = Feed(explorer())
     for order in range(1, 8):
         ids = tuple(range(order * 10, order * 10 + 10))
