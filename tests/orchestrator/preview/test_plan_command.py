@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import Any
 
@@ -26,6 +27,15 @@ def test_the_pilot_asks_afresh_and_no_more_than_it_says(capsys: Capture) -> None
     assert plan["outlook"]["fresh_responses"] == PILOT
     lines = bytes(place.files.files[FOLDER / "attributes.txt"]).decode().splitlines()
     assert len(lines) == plan["outlook"]["known"] > 60
+
+
+def test_a_pilot_buys_no_judgements(capsys: Capture) -> None:
+    """What is asked and what it can cost was said before; whoever continues still has the items judged."""
+    place = Place()
+    plan = place.plan(capsys, "--validate", "on")
+    assert [order.mode for order in place.answers.orders] == ["audit"] * PILOT
+    assert "--validate on" in plan["command"]
+    assert json.loads(bytes(place.files.files[FOLDER / "run.json"]))["run"]["settings"]["validate"] == "on"
 
 
 def test_a_second_plan_asks_nothing_and_changes_nothing(capsys: Capture) -> None:
