@@ -135,7 +135,7 @@ class Explorer:
             return Ask("audit", self.plain)
         self._add_arms()
         candidates = self._candidates()
-        if self.settled and self._worthless(self.next_yield - self.noise):
+        if self.settled and self._worn:
             # Only what was never asked can still show that there is more.
             candidates = [arm for arm in candidates if self._untried(arm) and not arm.in_flight] or candidates
         return self.about(max(candidates, key=lambda one: self._score(one, traits)), provider)
@@ -437,8 +437,10 @@ class Explorer:
     @property
     def next_yield(self) -> float:
         """Expected new items of the next response, without those that will be rejected."""
-        rejected = self._rejected / max(1, self.yields.responses)
-        return max(0.0, self.yields.lately - rejected)
+        return self._less_rejected(self.yields.next)
+
+    def _less_rejected(self, new: float) -> float:
+        return max(0.0, new - self._rejected / max(1, self.yields.responses))
 
     @property
     def noise(self) -> float:
@@ -455,7 +457,12 @@ class Explorer:
             return False
         if any(self._untried(arm) for arm in self._candidates()):  # an earlier run may have left others untried
             return False
-        return self._worthless(self.next_yield - self.noise)
+        return self._worn
+
+    @property
+    def _worn(self) -> bool:
+        """Whether the last responses brought next to nothing but noise."""
+        return self._worthless(self._less_rejected(self.yields.lately) - self.noise)
 
     def _worthless(self, new: float) -> bool:
         """Whether so many new items are not worth a response."""
