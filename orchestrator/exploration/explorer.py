@@ -47,7 +47,8 @@ _TEXTS = 500
 """So many of the newest items tell the topic's language."""
 PLAN_PARTS = 40
 SPLIT_PARTS = 8
-_ALONE = {
+_WAYS = {
+    "auto": tuple(way for way in Way if way is not Way.CONTINUED),
     "plain": (Way.PLAIN,),
     "facets": (Way.PLAIN, Way.LISTED, Way.FACET),
     "letters": (Way.PLAIN, Way.LISTED, Way.LETTER),
@@ -55,7 +56,7 @@ _ALONE = {
     "listed": (Way.LISTED,),
     "continued": (Way.CONTINUED,),
 }
-"""The ways of strategies that use one way alone, with what they fall back on."""
+"""The ways that a strategy uses: one alone, with what it falls back on, or all but conversations."""
 
 
 class Explorer:
@@ -231,10 +232,8 @@ class Explorer:
 
     def _candidates(self) -> list[Arm]:
         arms = [arm for arm in self.arms if not arm.closed]
-        alone = _ALONE.get(self._strategy)
-        if alone is not None:
-            arms = [arm for arm in arms if arm.way in alone]
-        return arms or [self.plain]
+        ways = _WAYS[self._strategy]
+        return [arm for arm in arms if arm.way in ways] or [self.plain]
 
     def _score(self, arm: Arm, traits: Traits) -> float:
         """New items for its price: a draw, so that what is uncertain is tried."""

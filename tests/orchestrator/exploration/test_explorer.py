@@ -395,6 +395,20 @@ def test_fresh_answers_that_a_kill_cut_off_are_asked_for_again() -> None:
     assert modes.count("audit") >= 3
 
 
+def test_conversations_of_an_earlier_run_do_not_go_on_by_themselves() -> None:
+    """Only the strategy of that name continues them."""
+    feed = Feed(explorer())
+    for order in range(1, 9):
+        ids = tuple(range(order * SIZE, order * SIZE + SIZE))
+        feed.subject.relive(PastOrder(order, "a", "explore", WHOLE, 0, 0, True, SIZE, ids, said=1))
+    feed.orders, feed.items = 8, 10 * SIZE
+    feed.subject.remember(feed.items, ())
+    for _ in range(40):
+        order, ask = feed.send()
+        assert ask.arm.way is not Way.CONTINUED
+        feed.answer(order, ask, 1)
+
+
 def test_a_first_answer_without_items_and_a_free_prompt_are_borne() -> None:
     """Where only the answer costs and the first one is empty, the next order still has a price."""
     feed = Feed(explorer(traits={"a": Traits(input_price=0.0, output_price=1.0)}))
