@@ -114,7 +114,11 @@ def test_what_a_plan_or_a_scope_adds_stays_under_the_limit(parts: int, scope: Sc
     long = Ask("plan", plain, parts=parts) if parts else Ask("explore", Arm(Way.FACET, scope))
     run.explorer.ask = lambda *_: long  # type: ignore[method-assign, assignment] # what is asked is the test's
     reserved: list[float] = []
-    run.budget.reserve = lambda order, price: reserved.append(worst_case_usd(order, price))  # type: ignore[method-assign, assignment]
+
+    def reserve(order: Order, _: object) -> None:
+        reserved.append(worst_case_usd(order, price))
+
+    run.budget.reserve = reserve  # type: ignore[method-assign]
     play(run)
     assert answers.orders[0].mode == "audit"
     assert max(reserved) <= run.budget.limit_usd

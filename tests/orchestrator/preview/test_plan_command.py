@@ -171,6 +171,7 @@ def test_a_coverage_wanted_by_the_environment_is_planned_for(capsys: Capture) ->
     ("arguments", "words"),
     [
         (["--topic", TOPIC, "--target-coverage", "1"], "above 0 and below 1"),
+        (["--topic", TOPIC, "--target-coverage", "95"], "above 0 and below 1: 95 % is 0.95"),
         (["--topic", TOPIC, "--target-coverage", "much"], "above 0 and below 1"),
         (["--topic", TOPIC, "--pilot", "1"], "fewer than 2"),
         (["--topic", TOPIC, "--pilot", "1000"], "too many for a pilot"),
