@@ -107,7 +107,7 @@ class DiscoveryView(msgspec.Struct, frozen=True):
     Attributes:
         curve: From the beginning to now, thinned.
         forecast: As many responses ahead as were made; empty while too little is known.
-        parts: Those with most left first, at most `MAX_PARTS`.
+        parts: Those with most left first, then those not asked about yet, then closed ones; at most `MAX_PARTS`.
         parts_left_out: Parts beyond them.
     """
 

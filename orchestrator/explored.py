@@ -141,6 +141,7 @@ def _part(arm: Arm) -> PartView:
     )
 
 
-def _left(part: PartView) -> tuple[bool, float, int]:
-    """The larger, the more is left in it; of one that was not asked about yet nobody knows."""
-    return part.state != "closed", math.inf if part.lately is None else part.lately, part.items
+def _left(part: PartView) -> tuple[int, float, int]:
+    """The larger, the more is left in it; one that was not asked about yet follows those that were."""
+    rank = {"closed": 0, "new": 1}.get(part.state, 2)
+    return rank, part.lately or 0.0, part.items

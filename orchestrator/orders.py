@@ -158,7 +158,7 @@ class OrderDesk:
             ask = self._explorer.ask(state.spec.name, self._orders_left())
             if ask is None:
                 return False
-            order = OpenOrder(state, ask.parts or request_size(self.settings.request_size, state.spec), ask)
+            order = self._first_attempt(state, ask)
             self._issued[producer.index] += 1
         self._give(producer, order)
         return True
@@ -194,12 +194,23 @@ class OrderDesk:
             message = msgspec.structs.replace(message, carrier=dict(carrier))
         self._supervisor.give(producer, message)
 
+    def _first_attempt(self, state: ProviderState, ask: Ask) -> OpenOrder:
+        """An order for this; a fresh one where the money does not do for what a plan or a scope adds to a request."""
+        size = request_size(self.settings.request_size, state.spec)
+        order = OpenOrder(state, ask.parts or size, ask)
+        if self._budget.limit_usd is None:
+            return order
+        bare = msgspec.structs.replace(self._message(order), avoid=(), said=())
+        if self._budget.affords(bare, self._prices[state.spec.name]):
+            return order
+        return OpenOrder(state, size, Ask("audit", self._explorer.plain))
+
     def preview(self, state: ProviderState, ask: Ask) -> Order:
         """What a producer would be told for this; nothing is given or noted."""
         size = ask.parts or request_size(self.settings.request_size, state.spec)
         message = self._message(OpenOrder(state, size, ask))
         affordable = self._budget.affords(message, self._prices[state.spec.name])
-        return message if affordable else msgspec.structs.replace(message, avoid=())
+        return message if affordable else msgspec.structs.replace(message, avoid=(), said=())
 
     def _orders_left(self) -> int | None:
         """How many orders the run may still make, over all producers; None without a limit."""
@@ -217,7 +228,8 @@ class OrderDesk:
             order = OpenOrder(state, waiting.size, waiting.ask, waiting.batch)
             return self._budget.affords(self._message(order), self._prices[state.spec.name])
         size = self.settings.request_size if waiting is None else waiting.missing
-        order = OpenOrder(state, request_size(size, state.spec), self._explorer.dearest)
+        ask = self._explorer.dearest if waiting is None else waiting.ask
+        order = OpenOrder(state, request_size(size, state.spec), ask)
         if waiting is not None:
             order.had = (*waiting.had, *waiting.received)
         return self._budget.affords(self._message(order), self._prices[state.spec.name])

@@ -266,8 +266,8 @@ class Run:
             self.supervisor.replace_dead()
             self._check_limits()
         if self.stop_reason is None:
-            if self.settings.patience is not None and self.desk.exploring and not self.desk.patient:
-                self._feed_more = self._feed.tell()
+            advised = self.settings.patience is not None and self.desk.exploring and not self.desk.patient
+            self._feed_more = advised and self._feed.tell()
             if not self.paused:
                 self.desk.give_orders(self.stats.share_new)
             self._stop_if_nothing_is_left()

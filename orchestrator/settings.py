@@ -125,7 +125,8 @@ def coverage_share(text: str) -> float:
     """A number above 0 and below 1. Raises `ValueError` with the reason."""
     value = float(text) if re.fullmatch(r"\d*\.?\d+", text) else -1.0
     if not 0 < value < 1:
-        raise ValueError(f"{text!r} is not a number above 0 and below 1")
+        hint = f": {value:g} % is {value / 100:g}" if 1 < value < 100 else ""
+        raise ValueError(f"{text!r} is not a number above 0 and below 1{hint}")
     return value
 
 
@@ -271,7 +272,8 @@ OPTIONS: tuple[Option, ...] = (
         "NAME",
         Choice(*STRATEGIES),
         "how to ask: auto (what brings most for its price), or one way alone: plain (afresh), listed (known items "
-        "named), facets (sub-topics), letters (first letters)",
+        "named), facets (sub-topics), letters (first letters), languages (other languages' views), continued (one "
+        "conversation that goes on)",
     ),
     Option(
         "patience",

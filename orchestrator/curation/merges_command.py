@@ -6,22 +6,17 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from archive.export import find_run
-from archive.failures import DATABASE_NAME, damaged, translated
 from archive.filesystem import RealFileSystem
-from archive.format import check_database
 from contract.errors import ConfigurationError, ExitCode
 from contract.text import printable
 from orchestrator.command_parser import CommandParser
-from orchestrator.composition import OUTPUT_ROOT
 from orchestrator.curation.merged import MERGED_NAME, MergedItems
 from orchestrator.curation.merges import MIN_SCORE, Suggestion, suggest_merges
 from orchestrator.curation.merges_file import MERGES_NAME, read_merges, write_merges
-from orchestrator.store.opening import LOCK_NAME
+from orchestrator.curation.topic_folder import opened_folder, topic_folder
 
 _LOWEST_SCORE = 70.0
 """Below that, and in a long list, nearly everything is like something."""
@@ -60,8 +55,9 @@ def run_merges(arguments: Sequence[str]) -> int:
     )
     action.add_argument("--undo", action="store_true", help="undo all applied merges")
     parsed = parser.parse_args(arguments)
-    folder = _folder(parsed.topic, parsed.output)
-    with _opened(folder) as merged:
+    folder = topic_folder(parsed.topic, parsed.output)
+    with opened_folder(folder) as database:
+        merged = MergedItems(database)
         if parsed.undo:
             text = _undo(folder, merged)
         elif parsed.apply is not None:
@@ -70,33 +66,6 @@ def run_merges(arguments: Sequence[str]) -> int:
             text = _suggest(folder, merged, parsed.min_score, semantic=parsed.semantic)
     sys.stdout.write(text)
     return ExitCode.DONE
-
-
-def _folder(topic: str, output: Path | None) -> Path:
-    if output is None:
-        return find_run(topic, OUTPUT_ROOT)
-    return output if (output / DATABASE_NAME).is_file() else find_run(topic, output)
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[MergedItems]:
-    """The folder's merges, under its lock.
-
-    Raises:
-        FolderBusyError: A run works in the folder.
-        ForeignDatabaseError: `run.db` is damaged, something else, or from a newer version.
-        StorageError: The disk does not let us.
-    """
-    files = RealFileSystem()
-    with translated(folder):
-        lock = files.lock(folder / LOCK_NAME)
-        try:
-            with closing(files.connect_database(folder / DATABASE_NAME)) as database:
-                if not check_database(database, folder):
-                    raise damaged(folder, "it is empty")
-                yield MergedItems(database)
-        finally:
-            lock.release()
 
 
 def _suggest(folder: Path, merged: MergedItems, min_score: float, *, semantic: bool) -> str:

@@ -6,22 +6,17 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
 from pathlib import Path
 
-from archive.export import find_run
-from archive.failures import DATABASE_NAME, translated
 from archive.filesystem import RealFileSystem
 from archive.format import read_meta
 from contract.errors import ConfigurationError, ExitCode
 from contract.identity import Identity, key_of
 from contract.text import printable
 from orchestrator.command_parser import CommandParser
-from orchestrator.composition import OUTPUT_ROOT
+from orchestrator.curation.topic_folder import opened_folder, topic_folder
 from orchestrator.store.attributes_file import clean_line
 from orchestrator.store.judgements import Judgements, Row
-from orchestrator.store.opening import LOCK_NAME
-from orchestrator.store.schema import open_checked
 from orchestrator.store.transaction import Transaction
 from orchestrator.store.valid_file import VALID_NAME, write_valid
 
@@ -44,35 +39,13 @@ def run_rejected(arguments: Sequence[str]) -> int:
         "--reject", action="append", default=[], metavar="ITEM", help="this item does not belong; may be repeated"
     )
     parsed = parser.parse_args(arguments)
-    output: Path | None = parsed.output
-    if output is None:
-        folder = find_run(parsed.topic, OUTPUT_ROOT)
-    else:
-        folder = output if (output / DATABASE_NAME).is_file() else find_run(parsed.topic, output)
-    with _opened(folder) as list_:
+    folder = topic_folder(parsed.topic, parsed.output)
+    with opened_folder(folder) as database:
+        list_ = _List(folder, database)
         if parsed.accept or parsed.reject:
             list_.judge(parsed.accept, parsed.reject)
         sys.stdout.write("".join(f"{printable(line)}\n" for line in list_.lines()))
     return ExitCode.DONE
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[_List]:
-    """The folder's list, under its lock.
-
-    Raises:
-        FolderBusyError: A run works in the folder.
-        ForeignDatabaseError: `run.db` is damaged, something else, or from a newer version.
-        StorageError: The disk does not let us.
-    """
-    files = RealFileSystem()
-    with translated(folder):
-        lock = files.lock(folder / LOCK_NAME)
-        try:
-            with closing(open_checked(folder, files)) as database:
-                yield _List(folder, database)
-        finally:
-            lock.release()
 
 
 class _List:

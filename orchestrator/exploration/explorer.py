@@ -54,14 +54,16 @@ _TEXTS = 500
 """So many of the newest items tell the topic's language."""
 PLAN_PARTS = 40
 SPLIT_PARTS = 8
-_ALONE = {
+_WAYS = {
+    "auto": tuple(way for way in Way if way is not Way.CONTINUED),
+    "plain": (Way.PLAIN,),
     "facets": (Way.PLAIN, Way.LISTED, Way.FACET),
     "letters": (Way.PLAIN, Way.LISTED, Way.LETTER),
     "languages": (Way.PLAIN, Way.LANGUAGE),
     "listed": (Way.LISTED,),
     "continued": (Way.CONTINUED,),
 }
-"""The ways of strategies that use one way alone, with what they fall back on."""
+"""The ways that a strategy uses: one alone, with what it falls back on, or all but conversations."""
 
 
 class Explorer:
@@ -183,8 +185,13 @@ class Explorer:
         late = self._best_yield < self.tuning.late_below * self.size
         return self._since_audit >= (self.tuning.audit_every_late if late else self.tuning.audit_every)
 
+    @property
+    def _plans(self) -> bool:
+        """Whether the strategy asks for the parts of the topic."""
+        return self._strategy in ("auto", "facets")
+
     def _plan_due(self) -> Ask | None:
-        if self._strategy not in ("auto", "facets") or self._plans_in_vain:
+        if not self._plans or self._plans_in_vain:
             return None
         if self._to_split:
             return Ask("plan", self._to_split.pop(), parts=SPLIT_PARTS)
@@ -234,10 +241,8 @@ class Explorer:
 
     def _candidates(self) -> list[Arm]:
         arms = [arm for arm in self.arms if not arm.closed]
-        alone = _ALONE.get(self._strategy)
-        if alone is not None:
-            arms = [arm for arm in arms if arm.way in alone]
-        return arms or [self.plain]
+        ways = _WAYS[self._strategy]
+        return [arm for arm in arms if arm.way in ways] or [self.plain]
 
     def _score(self, arm: Arm, traits: Traits) -> float:
         """New items for its price: a draw, so that what is uncertain is tried."""
@@ -247,7 +252,8 @@ class Explorer:
     def _price(self, arm: Arm, traits: Traits, listed: int | None = None) -> float:
         """Of an order; its list is taken to be as long as the arm's last one."""
         prompt = _PROMPT_TOKENS + (arm.list_length if listed is None else listed) * _TOKENS_PER_ITEM
-        return traits.output_price * _TOKENS_PER_ITEM * self.yields.typical + traits.input_price * prompt
+        answer = max(1.0, self.yields.typical) * _TOKENS_PER_ITEM  # an empty one has its price, too
+        return traits.output_price * answer + traits.input_price * prompt
 
     @property
     def dearest(self) -> Ask:
@@ -358,14 +364,15 @@ class Explorer:
         first_plan = past.mode == "plan" and past.scope == WHOLE
         arm = self.plain if fresh or first_plan else self._arm_of(past.scope, continued=past.said > 0)
         self._planned |= past.mode == "plan" and past.complete
-        order = self._open[past.id] = OpenAsk(Ask(past.mode, arm), past.provider)
+        order = self._open[past.id] = OpenAsk(Ask(past.mode, arm), past.provider, expected=self.yields.expected(arm))
         if past.mode == "plan":
             arm.split = arm is not self.plain
-            self._to_split = [one for one in self._to_split if one is not arm]
+            if past.complete:
+                self._to_split = [one for one in self._to_split if one is not arm]
             self.planned(past.id, past.parts)
         else:
             arm.in_flight += 1
-            self._fresh_issued += fresh
+            self._fresh_issued += fresh and past.complete  # one that was cut off does not count among the first
             order.new = past.new
             order.ids = dict.fromkeys(past.item_ids)
             self._overlaps.took(arm, past.item_ids)
@@ -455,9 +462,11 @@ class Explorer:
     @property
     def exhausted(self) -> bool:
         """Whether no arm is worth another response: each one has been asked, and brings next to nothing but noise."""
-        if self._planning or self._to_split or not self.settled or not self.yields.settled:
+        if self._planning or not self.settled or not self.yields.settled:
             return False
-        if any(self._untried(arm) for arm in self.arms):
+        if self._plans and self._to_split:
+            return False
+        if any(self._untried(arm) for arm in self._candidates()):  # an earlier run may have left others untried
             return False
         return self._worn
 

@@ -12,11 +12,11 @@ from contract.errors import ExitCode
 from contract.text import printable
 from orchestrator.api_keys import KEY_VARIABLES
 from orchestrator.composition import Seams, unstarted_run
-from orchestrator.preview.prompts import Prompt, grouped, prompts_of
+from orchestrator.preview.prompts import Kind, Prompt, grouped, prompts_of
 from orchestrator.settings import Settings
 from orchestrator.words import count, money, plural
 
-_WHAT = {
+_WHAT: dict[Kind, str] = {
     "fresh": "asks afresh, nothing named; the estimates stand on these answers",
     "listed": "names what is known, not to be repeated",
     "plan": "asks for the parts of the topic",
@@ -24,6 +24,8 @@ _WHAT = {
     "catch-all": "asks for what belongs to none of the parts",
     "letter": "asks for names that begin with a letter",
     "language": "asks for another language's view",
+    "continued": "shows the model its own earlier answers, and asks for more",
+    "validate": "asks which of the items do not belong to the topic",
 }
 _SHOWN_MARKS = 3
 

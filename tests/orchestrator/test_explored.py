@@ -92,7 +92,7 @@ def test_a_forecast_goes_as_far_as_the_search_went() -> None:
 
 
 def test_each_part_has_its_own_figures() -> None:
-    """Those that nobody has asked about come first, then those with most left; closed ones last."""
+    """Those with most left come first, then those that nobody has asked about yet; closed ones last."""
     search = Search()
     museums = search.part(Scope(facet="Museums"))
     parks = search.part(Scope(facet="Parks\x1b[2J"))
@@ -106,16 +106,16 @@ def test_each_part_has_its_own_figures() -> None:
     rest.closed = "used up"
     shown = discovery_of(search.explorer).parts
     assert [(part.name, part.kind, part.state, part.within) for part in shown] == [
-        (small.scope.facet, "facet", "new", "Museums"),
-        (letter.scope.prefix, "letter", "new", "Museums"),
         ("Museums", "facet", "split", ""),
         ("Parks\ufffd[2J", "facet", "open", ""),
+        (small.scope.facet, "facet", "new", "Museums"),
+        (letter.scope.prefix, "letter", "new", "Museums"),
         ("", "rest", "closed", ""),
     ]
-    assert (shown[2].responses, shown[2].items, shown[2].new, shown[2].lately, shown[2].coverage) == (1, 10, 10, 10, 0)
-    assert (shown[3].coverage, shown[3].overlap, shown[2].overlap) == (0.5, 0.5, 0.2)
+    assert (shown[0].responses, shown[0].items, shown[0].new, shown[0].lately, shown[0].coverage) == (1, 10, 10, 10, 0)
+    assert (shown[1].coverage, shown[1].overlap, shown[0].overlap) == (0.5, 0.5, 0.2)
     assert shown[4].reason == "used up"
-    assert (shown[0].lately, shown[0].coverage, shown[0].overlap) == (None, None, None)
+    assert (shown[2].lately, shown[2].coverage, shown[2].overlap) == (None, None, None)
 
 
 def test_parts_without_end_are_bounded() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from archive.filesystem import MemoryFileSystem
 from contract.errors import ErrorKind
-from contract.messages import ItemBatch, Order, OrderDone, OrderFailed
+from contract.messages import WHOLE, ItemBatch, Order, OrderDone, OrderFailed, Scope
 from orchestrator.exploration import Ask
+from orchestrator.exploration.arms import Arm, Way
+from orchestrator.limits import worst_case_usd
+from orchestrator.pricing import FlatPrice
 from orchestrator.providers import ProviderSpec
 from orchestrator.run import Run
 from tests.orchestrator.test_run import Answers, batch, build, done, failed, play, spec
@@ -92,3 +96,29 @@ def test_a_model_without_lists_may_continue() -> None:
     run, _ = continuing(answers, msgspec.structs.replace(spec(), takes_avoid_list=False))
     play(run)
     assert [(order.said, order.avoid) for order in answers.orders] == [(CONVERSATION, ())]
+
+
+@pytest.mark.parametrize(
+    ("parts", "scope"),
+    [(40, WHOLE), (0, Scope(besides=tuple(f"a part with a name as long as part {number}" for number in range(40))))],
+)
+def test_what_a_plan_or_a_scope_adds_stays_under_the_limit(parts: int, scope: Scope) -> None:
+    """Where the money does for a plain request but not for a longer one, the plain one is made, and the limit holds."""
+    answers = Answers(lambda order: [batch(order, f"Item {order.id}"), done(order)])
+    price = FlatPrice(1.0, 1.0)
+    takes_none = msgspec.structs.replace(spec(), takes_avoid_list=False)
+    run = build(answers, specs=(takes_none,), price=price, producers=1, request_size=10, max_cost_usd=1.0)
+    plain, listed = run.explorer.arms[:2]
+    whole = run.desk.preview(run.router.states[takes_none.name], Ask("explore", listed))
+    run.budget.limit_usd = 1.01 * worst_case_usd(whole, price)
+    long = Ask("plan", plain, parts=parts) if parts else Ask("explore", Arm(Way.FACET, scope))
+    run.explorer.ask = lambda *_: long  # type: ignore[method-assign, assignment] # what is asked is the test's
+    reserved: list[float] = []
+
+    def reserve(order: Order, _: object) -> None:
+        reserved.append(worst_case_usd(order, price))
+
+    run.budget.reserve = reserve  # type: ignore[method-assign]
+    play(run)
+    assert answers.orders[0].mode == "audit"
+    assert max(reserved) <= run.budget.limit_usd

@@ -33,6 +33,7 @@ from orchestrator.observer import UNOBSERVED, RunObserver
 from orchestrator.pricing import FlatPrice, Price
 from orchestrator.processes.communicator import MemoryCommunicator, MemoryEndpoint
 from orchestrator.processes.process_manager import ThreadProcessManager
+from orchestrator.producers import Happening
 from orchestrator.providers import ProviderSpec
 from orchestrator.run import Run
 from orchestrator.settings import Settings
@@ -523,3 +524,21 @@ def test_a_full_disk_ends_the_run_with_what_was_kept() -> None:
     lines = attributes(filesystem).decode().split("\n")[:-1]
     assert len(lines) == len(set(lines)) == again.store.totals().unique
     again.store.close()
+
+
+def test_a_run_that_advises_nobody_any_more_waits_for_answers() -> None:
+    """Once whole answers are read, what was left to tell the producers does not keep the loop from waiting."""
+    run = build(Answers(numbered()), producers=1, iterations=4, patience=5)
+    run._feed.tell = lambda: True  # type: ignore[method-assign] # there is always more to tell
+    waits: list[tuple[bool, float]] = []
+    receive = run.supervisor.receive
+
+    def noted(timeout_s: float) -> list[Happening]:
+        waits.append((run.desk.patient, timeout_s))
+        run.desk.patient = True
+        return receive(timeout_s)
+
+    run.supervisor.receive = noted  # type: ignore[method-assign]
+    play(run)
+    assert waits[0] == (False, 0.0)
+    assert all(timeout_s > 0 for patient, timeout_s in waits[1:] if patient)

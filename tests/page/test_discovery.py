@@ -165,6 +165,22 @@ def test_a_running_topic_is_followed(page: Page, api: Api) -> None:
     expect(page.locator("parts-table tbody tr").first).to_be_visible()
 
 
+def test_what_was_judged_is_shown_and_can_be_left_out(page: Page, api: Api) -> None:
+    """How many items are not of the topic stands with their number; a download goes without them. Free is free."""
+    options = ["test.speed=0", "test.universe_size=200", "test.noise_rate=0.2", "test.judgement=0.99"]
+    topic = TopicPage(page)
+    topic.open(api.start("Judged things", provider_options=options, iterations=8, producers=1, validate="on"))
+    topic.expect_state("Finished")
+    wrong = api.view("judged-things")["invalid"]
+    assert wrong > 0
+    expect(page.locator(".figure.lead")).to_contain_text(f"{wrong} not of the topic")
+    expect(page.get_by_role("region", name="How far")).to_contain_text("they cost nothing")
+    page.get_by_test_id("export").click()
+    with page.expect_download() as download:
+        page.get_by_test_id("export-valid").click()
+    assert len(download.value.path().read_text().splitlines()) == topic.unique_items() - wrong
+
+
 def test_hostile_parts_are_shown_as_text(page: Page, service: WebService) -> None:
     """Names of parts and ways come from models and files: markup in them is text, and does nothing."""
     parts = tuple(PartView(text, "facet", "closed", within=text, reason=text) for text in _HOSTILE)

@@ -85,5 +85,6 @@ export const history = (id, points, signal) => call("GET", `${topicPath(id)}/his
 export const events = (id, which, signal) => call("GET", `${topicPath(id)}/events?${query(which)}`, { signal });
 /** @param {string} token */
 export const openSession = (token) => call("POST", "/session", { body: { token } });
-/** @param {string} id @param {string} format @returns {string} address of a download */
-export const exportAddress = (id, format) => `/api/v1${topicPath(id)}/export?${query({ format })}`;
+/** @param {string} id @param {string} format @param {boolean} [valid] without what was judged not to belong @returns {string} address of a download */
+export const exportAddress = (id, format, valid = false) =>
+  `/api/v1${topicPath(id)}/export?${query({ format, ...(valid ? { valid: "true" } : {}) })}`;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
@@ -231,8 +232,10 @@ def parse_options(given: Mapping[str, Any]) -> SimulationOptions:
 
 def _checked(name: str, value: object, hint: Any) -> Any:
     if hint is None:
-        known = ", ".join(SimulationOptions.__struct_fields__)
-        raise ConfigurationError(f"the simulated model has no option {name[:40]!r}; it knows {known}")
+        known = SimulationOptions.__struct_fields__
+        alike = [one for one in known if name and one.startswith(name)] or get_close_matches(name[:40], known, 1)
+        hint = f"did you mean {alike[0]}? It knows" if alike else "it knows"
+        raise ConfigurationError(f"the simulated model has no option {name[:40]!r}; {hint} {', '.join(known)}")
     try:
         return msgspec.convert(value, hint, strict=False)
     except msgspec.ValidationError:

@@ -98,6 +98,7 @@ def test_a_folder_of_the_format_before(folder: Path, capsys: pytest.CaptureFixtu
     """Nothing was judged in it; a person may."""
     database = sqlite3.connect(folder / "run.db")
     database.execute("DROP TABLE judgements")
+    database.execute("ALTER TABLE orders DROP COLUMN said")
     database.execute("PRAGMA user_version = 2")
     database.commit()
     database.close()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.exhaustion.simulation import simulate
 from benchmarks.exhaustion.world import WorldOptions
-from contract.messages import Scope
+from contract.messages import WHOLE, Scope
 from orchestrator.exploration import Ask, Explorer, Traits
 from orchestrator.exploration.arms import Way
 from orchestrator.exploration.explorer import PILOT
@@ -332,6 +332,90 @@ def test_an_earlier_run_is_relived() -> None:
     assert again.exhausted == feed.subject.exhausted
     lived = {(arm.way, arm.scope): (arm.calls, arm.new, arm.recent) for arm in feed.subject.arms if arm.calls}
     assert {(arm.way, arm.scope): (arm.calls, arm.new, arm.recent) for arm in again.arms if arm.calls} == lived
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("split_waits", [False, True])
+def test_what_another_strategy_left_open_does_not_keep_a_run_going(strategy: str, split_waits: bool) -> None:
+    """Parts that an earlier run planned, and never asked about or never split, are nothing to wait for."""
+    feed = Feed(explorer(strategy))
+    parts = tuple(f"part {letter}" for letter in "abcdef")
+    feed.subject.relive(PastOrder(1, "a", "plan", WHOLE, 0, 0, True, 0, (), parts))
+    if split_waits:
+        for order, new in enumerate([7 * SIZE, 0, 0, 0], start=2):
+            feed.subject.relive(
+                PastOrder(order, "a", "explore", Scope(facet="part a"), 0, 0, True, new, tuple(range(1, new + 1)))
+            )
+    feed.orders, feed.items = 5, 7 * SIZE
+    feed.subject.remember(feed.items, [(number, f"Item {number}") for number in range(1, feed.items + 1)])
+    for _ in range(200):
+        order, ask = feed.send()
+        feed.answer(order, ask, 0, sighted=(1, 2, 3))
+    assert feed.subject.exhausted
+
+
+def test_an_earlier_run_says_what_each_provider_is_worth() -> None:
+    """Providers that brought what was expected of them are as good after a restart, however often each was asked."""
+    again = explorer("plain", {"a": Traits(), "b": Traits()})
+    for order in range(1, 61):
+        provider = "b" if order % 10 == 0 else "a"
+        ids = tuple(range(order * 10, order * 10 + 10))
+        again.relive(PastOrder(order, provider, "audit", WHOLE, 0, 0, True, 10, ids))
+    assert again.worth.shares(["a", "b"])["b"] > 0.3
+
+
+def test_a_part_whose_split_was_cut_off_is_split_by_the_next_run() -> None:
+    """A plan that a kill interrupted named nothing: it is asked for again."""
+    subject, scope = explorer(), Scope(facet="part a")
+    parts = tuple(f"part {letter}" for letter in "abc")
+    subject.relive(PastOrder(1, "a", "plan", WHOLE, 0, 0, True, 0, (), parts))
+    named = tuple(range(1, 7 * SIZE + 1))
+    subject.relive(PastOrder(2, "a", "explore", scope, 0, 0, True, len(named), named))
+    for order in range(3, 7):
+        subject.relive(PastOrder(order, "a", "explore", scope, 0, 0, True, 2, (1, 2)))
+    subject.relive(PastOrder(7, "a", "plan", scope, 0, 0, False, 0, ()))
+    ask = subject.ask("a")
+    assert ask is not None
+    assert (ask.mode, ask.scope) == ("plan", scope)
+
+
+def test_fresh_answers_that_a_kill_cut_off_are_asked_for_again() -> None:
+    """A run has its first fresh answers soon, also where those of earlier runs never came to their end."""
+    feed = Feed(explorer())
+    for order in range(1, 8):
+        ids = tuple(range(order * 10, order * 10 + 10))
+        feed.subject.relive(PastOrder(order, "a", "audit", WHOLE, 0, 0, order < 3, 10, ids))
+    feed.orders, feed.items = 7, 100
+    feed.subject.remember(feed.items, ())
+    modes = []
+    for _ in range(8):
+        order, ask = feed.send()
+        modes.append(ask.mode)
+        feed.answer(order, ask, 2)
+    assert modes.count("audit") >= 3
+
+
+def test_conversations_of_an_earlier_run_do_not_go_on_by_themselves() -> None:
+    """Only the strategy of that name continues them."""
+    feed = Feed(explorer())
+    for order in range(1, 9):
+        ids = tuple(range(order * SIZE, order * SIZE + SIZE))
+        feed.subject.relive(PastOrder(order, "a", "explore", WHOLE, 0, 0, True, SIZE, ids, said=1))
+    feed.orders, feed.items = 8, 10 * SIZE
+    feed.subject.remember(feed.items, ())
+    for _ in range(40):
+        order, ask = feed.send()
+        assert ask.arm.way is not Way.CONTINUED
+        feed.answer(order, ask, 1)
+
+
+def test_a_first_answer_without_items_and_a_free_prompt_are_borne() -> None:
+    """Where only the answer costs and the first one is empty, the next order still has a price."""
+    feed = Feed(explorer(traits={"a": Traits(input_price=0.0, output_price=1.0)}))
+    order, ask = feed.send()
+    feed.answer(order, ask, 0)
+    feed.answer(*feed.send(), 0)
+    assert feed.subject.worth.shares(["a"]) == {"a": pytest.approx(1.0)}
 
 
 class Event(NamedTuple):

@@ -17,7 +17,7 @@ from orchestrator.local_model import LocalModelServer
 from orchestrator.preview.dry_run import DryRun, dry_run_lines, show_dry_run
 from orchestrator.preview.plan_command import run_plan
 from orchestrator.preview.prompts import Prompt
-from orchestrator.settings import Settings
+from orchestrator.settings import STRATEGIES, Settings
 from orchestrator.store import Store
 from tests.orchestrator.preview.places import FOLDER, TOPIC, Place, contents, drawn
 from tests.orchestrator.test_run import batch, done
@@ -56,11 +56,23 @@ def test_nothing_is_asked_and_nothing_is_made(capsys: Capture) -> None:
         ("listed", ["listed"]),
         ("facets", ["listed", "plan", "facet", "catch-all"]),
         ("letters", ["listed", "letter"]),
+        ("languages", ["language"]),
+        ("continued", ["continued"]),
     ],
 )
 def test_a_strategy_shows_what_it_asks(strategy: str, others: list[str], capsys: Capture) -> None:
     """And nothing else."""
     assert kinds(dry(Place(), capsys, strategy=strategy), real=False) == others
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_kind_of_order_is_told_in_words(strategy: str, capsys: Capture) -> None:
+    """People read what each order asks for, whatever the strategy, and judgements too."""
+    made = Settings(topic=TOPIC, provider="test", strategy=strategy, validate="on")
+    assert show_dry_run(made, as_json=False, seams=Place().seams()) == 0
+    shown = capsys.readouterr().out
+    assert "example: validate (asks which of the items do not belong to the topic)" in shown
+    assert "next order: fresh (asks afresh" in shown
 
 
 def test_the_next_order_is_the_one_that_the_run_would_give(capsys: Capture) -> None:

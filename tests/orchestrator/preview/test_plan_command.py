@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import Any
 
@@ -26,6 +27,15 @@ def test_the_pilot_asks_afresh_and_no_more_than_it_says(capsys: Capture) -> None
     assert plan["outlook"]["fresh_responses"] == PILOT
     lines = bytes(place.files.files[FOLDER / "attributes.txt"]).decode().splitlines()
     assert len(lines) == plan["outlook"]["known"] > 60
+
+
+def test_a_pilot_buys_no_judgements(capsys: Capture) -> None:
+    """What is asked and what it can cost was said before; whoever continues still has the items judged."""
+    place = Place()
+    plan = place.plan(capsys, "--validate", "on")
+    assert [order.mode for order in place.answers.orders] == ["audit"] * PILOT
+    assert "--validate on" in plan["command"]
+    assert json.loads(bytes(place.files.files[FOLDER / "run.json"]))["run"]["settings"]["validate"] == "on"
 
 
 def test_a_second_plan_asks_nothing_and_changes_nothing(capsys: Capture) -> None:
@@ -161,6 +171,7 @@ def test_a_coverage_wanted_by_the_environment_is_planned_for(capsys: Capture) ->
     ("arguments", "words"),
     [
         (["--topic", TOPIC, "--target-coverage", "1"], "above 0 and below 1"),
+        (["--topic", TOPIC, "--target-coverage", "95"], "above 0 and below 1: 95 % is 0.95"),
         (["--topic", TOPIC, "--target-coverage", "much"], "above 0 and below 1"),
         (["--topic", TOPIC, "--pilot", "1"], "fewer than 2"),
         (["--topic", TOPIC, "--pilot", "1000"], "too many for a pilot"),

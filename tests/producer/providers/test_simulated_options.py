@@ -64,6 +64,13 @@ def test_an_unknown_option_is_refused(name: str) -> None:
     assert len(str(refused.value)) < 1200
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("noise", "noise_rate"), ("univers_size", "universe_size")])
+def test_a_misspelt_option_is_guessed(typed: str, meant: str) -> None:
+    """Of so many options, the one that was probably meant stands first."""
+    with pytest.raises(ConfigurationError, match=f"did you mean {meant}[?]"):
+        parse_options({typed: 1})
+
+
 def test_a_profile_sets_what_is_not_given() -> None:
     """What a user gives wins over the profile, and the profile over the defaults."""
     small = parse_options({"profile": "small", "noise_rate": 0.02})

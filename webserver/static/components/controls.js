@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import * as api from "../api.js";
+import * as format from "../format.js";
 import { isLive } from "../states.js";
 import { openContinueDialog } from "./continue_dialog.js";
 import { openDialog } from "./dialog.js";
@@ -104,24 +105,33 @@ export function exportMenu(view, service) {
     <summary class="button" data-testid="export">${icons.download()}<span>Export</span>${icons.down()}</summary>
     <ul class="menu-list">
       ${formats.map(
-        (format) =>
+        (form) =>
           html`<li>
             ${
-              format.available
+              form.available
                 ? html`<a
                     class="menu-item"
-                    data-testid="export-${format.name}"
+                    data-testid="export-${form.name}"
                     download
-                    href=${api.exportAddress(view.id, format.name)}
+                    href=${api.exportAddress(view.id, form.name)}
                   >
-                    <strong>${format.name}</strong><span>${FORMATS[format.name] ?? ""}</span></a
+                    <strong>${form.name}</strong><span>${FORMATS[form.name] ?? ""}</span></a
                   >`
-                : html`<span class="menu-item unavailable" data-testid="export-${format.name}"
-                    ><strong>${format.name}</strong><span>${format.hint}</span></span
+                : html`<span class="menu-item unavailable" data-testid="export-${form.name}"
+                    ><strong>${form.name}</strong><span>${form.hint}</span></span
                   >`
             }
           </li>`,
       )}
+      ${
+        view.invalid
+          ? html`<li>
+              <a class="menu-item" data-testid="export-valid" download href=${api.exportAddress(view.id, "txt", true)}>
+                <strong>valid</strong><span>txt, without the ${format.count(view.invalid)} judged not to belong</span></a
+              >
+            </li>`
+          : ""
+      }
     </ul>
   </details>`;
 }

@@ -40,12 +40,18 @@ export function exploration(view) {
         <dt>Next call brings</dt>
         <dd>
           ${explored ? `${format.rate(explored.next_yield)} new items` : format.UNKNOWN}<span class="note"
-            >${explored?.next_price_usd ? `the next one costs about ${price(explored.next_price_usd)}` : "price unknown"}</span
+            >${nextPrice(explored?.next_price_usd)}</span
           >
         </dd>
       </div>
     </dl>
     ${ways(explored)}`;
+}
+
+/** @param {number | null | undefined} usd of the next new item */
+function nextPrice(usd) {
+  if (usd == null) return "price unknown";
+  return usd ? `the next one costs about ${price(usd)}` : "they cost nothing";
 }
 
 /** A price that may be tiny. @param {number} usd */

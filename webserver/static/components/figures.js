@@ -18,7 +18,7 @@ export function figures(view) {
       <dt>Unique items</dt>
       <dd data-testid="unique-count" data-value=${view.unique}>${format.count(view.unique)}</dd>
       <dd class="note">
-        ${goal ? `of ${format.count(goal)}` : `${format.count(view.new)} in this run`}${view.held ? ` · ${format.count(view.held)} more held` : ""}
+        ${goal ? `of ${format.count(goal)}` : `${format.count(view.new)} in this run`}${view.held ? ` · ${format.count(view.held)} more held` : ""}${view.invalid ? ` · ${format.count(view.invalid)} not of the topic` : ""}
       </dd>
     </div>
     <div class="figure">

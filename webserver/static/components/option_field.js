@@ -15,6 +15,11 @@ const LABELS = {
   max_attributes: "Stop at items",
   max_cost_usd: "Budget, US$",
   max_time_s: "Stop after",
+  until_coverage: "Stop at coverage",
+  min_yield: "Stop below new items a request",
+  max_price_per_item_usd: "Stop above US$ an item",
+  patience: "End answers after known items",
+  validate: "Judge items",
   identity: "Same item means",
   filter: "Duplicate filter",
   seed: "Seed",
@@ -36,6 +41,10 @@ const EMPTY = {
   max_attributes: "no limit",
   iterations: "no limit",
   seed: "random",
+  until_coverage: "e.g. 0.95",
+  min_yield: "no limit",
+  max_price_per_item_usd: "no limit",
+  patience: "never",
 };
 
 /** @param {Option} option */

@@ -1,4 +1,4 @@
-/** The parts of a topic, those with most left first: what each brought, and how far it is used up. */
+/** The parts of a topic, those with most left first, in the service's order: what each brought, and how far it is used up. */
 
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
