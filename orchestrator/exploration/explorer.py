@@ -177,8 +177,10 @@ class Explorer:
             return None
         if self._to_split:
             return Ask("plan", self._to_split.pop(), parts=SPLIT_PARTS)
-        if self._planned or self.plain.calls < 2 or self.incidence.missing_share() < self.tuning.plan_above:
+        if self._planned or self.incidence.missing_share() < self.tuning.plan_above:
             return None
+        if self.plain.calls < 2 or (self.incidence.responses < 2 and self.plain.calls < PILOT):
+            return None  # answers that broke off say little of the topic's size
         self._planned = True
         return Ask("plan", self.plain, parts=PLAN_PARTS)
 
@@ -432,7 +434,14 @@ class Explorer:
 
     @property
     def noise(self) -> float:
-        """New items of a response that are probably never-repeating noise: they will come for ever."""
+        """New items of a response that are probably never-repeating noise: they will come for ever.
+
+        None are taken for it where what repeats has mostly come twice only: then the true items are hardly known
+        themselves, and nearly all that is new may be true.
+        """
+        twice, more_often = self.incidence.repeated
+        if more_often < twice:
+            return 0.0
         spurious = self.incidence.missing_share() - self.incidence.missing_share_without_noise()
         return spurious * self.size if self.incidence.responses >= _ENOUGH_FOR_NOISE else 0.0
 
