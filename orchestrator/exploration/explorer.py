@@ -127,7 +127,7 @@ class Explorer:
             orders_left: How many more will be asked at most, this one included; None: nobody knows.
         """
         traits = self._traits[provider]
-        if self._waits():
+        if self.waits:
             return None
         plan = self._plan_due() if orders_left is None or orders_left >= self.tuning.plan_worth else None
         if plan is not None:
@@ -137,8 +137,9 @@ class Explorer:
         self._add_arms()
         return self.about(max(self._candidates(), key=lambda one: self._score(one, traits)), provider)
 
-    def _waits(self) -> bool:
-        """Whether what is on its way should be seen first: a small topic needs few answers."""
+    @property
+    def waits(self) -> bool:
+        """Whether what is on its way should be seen before `ask` has anything: a small topic needs few answers."""
         if self._strategy == "plain":
             return False
         if self._planning and not any(arm.way is Way.FACET for arm in self.arms):
