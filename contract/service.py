@@ -47,6 +47,12 @@ class ProviderView(msgspec.Struct, frozen=True):
         first_chunk_p50_s: Median time to the first chunk of the last answers; None before the first.
         duration_p50_s: Median duration of the last calls.
         duration_p95_s: 95th percentile of the same.
+        share: Its part of the orders now, 0 to 1: by its weight, or by what it brings for its price where all weights
+            are alike.
+        fresh_yield: New items that its next fresh response would bring, knowing what all the others found; None before
+            its first.
+        compliance: The share of listed items that it leaves out, of those that it would have named otherwise: `whole`
+            for lists of the topic, `part` for those of a part; only what was measured.
     """
 
     name: str
@@ -65,6 +71,9 @@ class ProviderView(msgspec.Struct, frozen=True):
     first_chunk_p50_s: float | None = None
     duration_p50_s: float | None = None
     duration_p95_s: float | None = None
+    share: float = 0.0
+    fresh_yield: float | None = None
+    compliance: dict[str, float] = {}
 
 
 class ProducerView(msgspec.Struct, frozen=True):

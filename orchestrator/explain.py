@@ -6,6 +6,7 @@ import math
 
 from orchestrator.events import StopReason
 from orchestrator.exploration import Explorer
+from orchestrator.exploration.forecast import calls_to_coverage
 from orchestrator.limits import DRY_RESPONSES
 from orchestrator.routing import Router
 from orchestrator.settings import Settings
@@ -13,6 +14,8 @@ from orchestrator.words import price_of_one
 
 ESTIMATED = (StopReason.EXHAUSTED, StopReason.COVERAGE, StopReason.MIN_YIELD, StopReason.MAX_PRICE_PER_ITEM)
 """Reasons that rest on estimates."""
+_MOST_CALLS = 1_000_000
+"""Nobody makes more of them."""
 
 
 def explain(
@@ -48,14 +51,15 @@ def explain(
         case StopReason.EXHAUSTED:
             return _exhausted(explorer)
         case StopReason.COVERAGE:
-            return f"the wanted coverage is reached{_covered(explorer)}"
+            return f"the wanted coverage is reached{_covered(explorer)}{_further(explorer)}"
         case StopReason.MIN_YIELD:
             # A limit may be taken away while the run that it has stopped still ends; so below.
             limit = "" if settings.min_yield is None else f" {settings.min_yield:g}"
-            return f"the next request is expected to bring {explorer.next_yield:.1f} new items (--min-yield{limit})"
+            brings = f"the next request is expected to bring {explorer.next_yield:.1f} new items (--min-yield{limit})"
+            return f"{brings}{_covered(explorer)}{_further(explorer)}"
         case StopReason.MAX_PRICE_PER_ITEM:
             limit = "" if settings.max_price_per_item_usd is None else f" {settings.max_price_per_item_usd:g}"
-            return f"{_dear(price_usd)} (--max-price-per-item{limit})"
+            return f"{_dear(price_usd)} (--max-price-per-item{limit}){_covered(explorer)}{_further(explorer)}"
         case StopReason.NO_PROVIDER if failure is None:
             return f"no provider is left: {router.why_none()}"
         case StopReason.INTERRUPTED:
@@ -78,7 +82,8 @@ def _exhausted(explorer: Explorer) -> str:
     """Why nothing more is asked, with how far the topic is explored."""
     if not explorer.exhausted:
         return f"the last {DRY_RESPONSES} complete responses brought no new item"
-    return f"every way of asking brings next to nothing new{_covered(explorer)}"
+    more = "; more may come from another model, other words for the topic, or by force (--iterations N)"
+    return f"every way of asking brings next to nothing new{_covered(explorer)}{more}"
 
 
 def _covered(explorer: Explorer) -> str:
@@ -90,3 +95,14 @@ def _covered(explorer: Explorer) -> str:
         f": {covered.estimate:.1%} of what these models say when asked afresh is known ({covered.low:.1%} to "
         f"{covered.high:.1%}), at most {covered.share_of_distinct_at_most:.0%} of the distinct items"
     )
+
+
+def _further(explorer: Explorer) -> str:
+    """What it would take to halve what is missing, to go on a sentence; nothing where that is not known."""
+    covered = explorer.coverage()
+    if covered is None:
+        return ""
+    calls = calls_to_coverage(explorer.incidence, (1 + covered.estimate) / 2).estimate
+    if not 1 <= calls < _MOST_CALLS:
+        return ""
+    return f"; half of what is missing would take about {calls:,.0f} more requests if asked afresh, fewer if steered"

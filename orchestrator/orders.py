@@ -142,9 +142,7 @@ class OrderDesk:
         affordable = [state for state in available if self._affords(state, waiting)]
         if not judges:
             self.money_ran_out |= bool(available) and not affordable
-        names = [one.spec.name for one in affordable]
-        preferred = self._explorer.worth.shares(names) if self._router.even else None
-        state = self._router.choose(affordable, preferred)
+        state = self._router.choose(affordable, self._explorer.worth.shares)
         if state is None:
             if waiting is not None and judges and not available and self._judge.has_judges:
                 later = (self._clock() + _JUDGE_WAITS_S, next(self._sequence), heapq.heappop(self._waiting)[2])

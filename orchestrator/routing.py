@@ -23,6 +23,9 @@ GIVE_UP_FAILURES = 8
 GIVE_UP_S = 300.0
 _UNLIMITED = 1e9
 
+Shares = Callable[[Sequence[str]], Mapping[str, float]]
+"""What share of the orders each of these providers should get, 1 in all."""
+
 
 class ProviderState:
     """What is known of one provider now.
@@ -156,30 +159,35 @@ class Router:
         now = self._clock()
         return [state for state in self.states.values() if state.free(now)]
 
-    def choose(
-        self, available: Sequence[ProviderState], preferred: Mapping[str, float] | None = None
-    ) -> ProviderState | None:
+    def choose(self, available: Sequence[ProviderState], worth: Shares | None = None) -> ProviderState | None:
         """One of these for the next order; None if there is none. Smooth weighted round robin (as in nginx).
 
         Args:
             available: Providers that may get it.
-            preferred: Factors of their weights, by name; None: all alike.
+            worth: Says what share each should get where the weights do not say it.
         """
         if not available:
             return None
-        shares = {
-            state: state.share * (1.0 if preferred is None else preferred[state.spec.name]) for state in available
-        }
+        shares = self._shares(available, worth)
         for state, share in shares.items():
             state.credit += share
         best = max(available, key=lambda state: state.credit)
         best.credit -= sum(shares.values())
         return best
 
-    @property
-    def even(self) -> bool:
-        """Whether the user leaves it to us who is asked how often: all weights are alike, but for those of 0."""
-        return len({state.weight for state in self.states.values() if state.weight}) == 1
+    def shares(self, worth: Shares | None = None) -> dict[str, float]:
+        """Each provider's part of the orders, 1 in all; those that get none are left out. As in `choose`."""
+        found = self._shares([state for state in self.states.values() if state.usable], worth)
+        total = sum(found.values())
+        return {state.spec.name: share / total for state, share in found.items()}
+
+    def _shares(self, among: Sequence[ProviderState], worth: Shares | None) -> dict[ProviderState, float]:
+        """By their weights; where all of these (but those of 0) are alike, the user leaves it to us."""
+        even = len({state.weight for state in self.states.values() if state.weight}) == 1
+        if worth is None or not even:
+            return {state: state.share for state in among}
+        shares = worth([state.spec.name for state in among])
+        return {state: shares[state.spec.name] for state in among}
 
     def next_change_s(self) -> float | None:
         """Seconds until a paused provider is available again, or None where none is paused."""

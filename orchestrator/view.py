@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from contract.service import ProducerView, ProviderView, TopicState, TopicView
@@ -16,7 +16,6 @@ from orchestrator.words import plural
 
 if TYPE_CHECKING:
     from orchestrator.producers import Producer
-    from orchestrator.routing import ProviderState
     from orchestrator.run import Run
     from orchestrator.stats import ProviderFigures
 
@@ -39,6 +38,7 @@ def view_of(run: Run, topic_id: str, clock: Callable[[], float] = time.time) -> 
     producers = [one for one in run.supervisor.producers if one.wanted or one.handle is not None]
     coverage, exploration = run.explored.exploration()
     why = printable(run.explanation)
+    shares = run.router.shares(run.explorer.worth.shares)
     return TopicView(
         id=topic_id,
         topic=run.settings.topic,
@@ -73,7 +73,7 @@ def view_of(run: Run, topic_id: str, clock: Callable[[], float] = time.time) -> 
         stop_reason=run.stop_reason or "",
         explanation=why,
         error=why if state == "failed" else "",
-        providers=tuple(_provider(run.router.states[name], one, now) for name, one in stats.providers.items()),
+        providers=tuple(_provider(run, one, now, shares) for one in stats.providers.values()),
         producers=tuple(_producer(run, one) for one in producers),
     )
 
@@ -90,7 +90,8 @@ def _state(run: Run) -> TopicState:
     return "running" if run.supervisor.begun else "starting"
 
 
-def _provider(state: ProviderState, figures: ProviderFigures, now: float) -> ProviderView:
+def _provider(run: Run, figures: ProviderFigures, now: float, shares: Mapping[str, float]) -> ProviderView:
+    state = run.router.states[figures.name]
     first_chunk_p50_s, duration_p50_s, duration_p95_s = (
         *figures.first_chunks.percentiles(0.5),
         *figures.durations.percentiles(0.5, 0.95),
@@ -112,6 +113,9 @@ def _provider(state: ProviderState, figures: ProviderFigures, now: float) -> Pro
         first_chunk_p50_s=first_chunk_p50_s,
         duration_p50_s=duration_p50_s,
         duration_p95_s=duration_p95_s,
+        share=shares.get(figures.name, 0.0),
+        fresh_yield=run.explorer.incidence.yield_of(figures.name),
+        compliance=run.explorer.lists.compliance(figures.name),
     )
 
 

@@ -45,8 +45,6 @@ _PROMPT_TOKENS = 120
 _TOKENS_PER_ITEM = 5.0
 _TEXTS = 500
 """So many of the newest items tell the topic's language."""
-_LANGUAGES_TRIED = 2
-"""Once so many languages brought nothing, the others need not be asked before the topic counts as exhausted."""
 PLAN_PARTS = 40
 SPLIT_PARTS = 8
 _ALONE = {
@@ -135,7 +133,11 @@ class Explorer:
         if self._strategy == "plain" or self._audit_is_due():
             return Ask("audit", self.plain)
         self._add_arms()
-        return self.about(max(self._candidates(), key=lambda one: self._score(one, traits)), provider)
+        candidates = self._candidates()
+        if self.settled and self._worn:
+            # Only what was never asked can still show that there is more.
+            candidates = [arm for arm in candidates if self._untried(arm) and not arm.in_flight] or candidates
+        return self.about(max(candidates, key=lambda one: self._score(one, traits)), provider)
 
     @property
     def waits(self) -> bool:
@@ -430,8 +432,10 @@ class Explorer:
     @property
     def next_yield(self) -> float:
         """Expected new items of the next response, without those that will be rejected."""
-        rejected = self._rejected / max(1, self.yields.responses)
-        return max(0.0, self.yields.lately - rejected)
+        return self._less_rejected(self.yields.next)
+
+    def _less_rejected(self, new: float) -> float:
+        return max(0.0, new - self._rejected / max(1, self.yields.responses))
 
     @property
     def noise(self) -> float:
@@ -453,12 +457,20 @@ class Explorer:
             return False
         if any(self._untried(arm) for arm in self.arms):
             return False
-        return self.next_yield - self.noise < self.tuning.exhausted_below * self._answer_items
+        return self._worn
+
+    @property
+    def _worn(self) -> bool:
+        """Whether the last responses brought next to nothing but noise."""
+        return self._worthless(self._less_rejected(self.yields.lately) - self.noise)
+
+    def _worthless(self, new: float) -> bool:
+        """Whether so many new items are not worth a response."""
+        return new < self.tuning.exhausted_below * self._answer_items
 
     def _untried(self, arm: Arm) -> bool:
-        """Whether an arm must be asked before the topic counts as exhausted."""
+        """Whether an arm must be asked before the topic counts as exhausted: not where its siblings were in vain."""
         if arm.calls or arm.closed or arm.way in (Way.LISTED, Way.CONTINUED):
             return False
-        tried = sum(other.calls > 0 for other in self.arms if other.way is Way.LANGUAGE)
-        worthless = self.yields.first_of(Way.LANGUAGE) < self.tuning.exhausted_below * self._answer_items
-        return arm.way is not Way.LANGUAGE or tried < _LANGUAGES_TRIED or not worthless
+        tried = sum(other.calls > 0 for other in self.arms if other.way is arm.way)
+        return tried < self.tuning.siblings_tried or not self._worthless(self.yields.first_of(arm.way))

@@ -53,6 +53,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
         close_below: An arm is closed where it brings fewer new items a response.
         exhausted_below: The topic is exhausted where the best arm brings less than this share of an answer's items that
             are new, noise taken off: 1 item of 60.
+        siblings_tried: An arm that was never asked is one that brings nothing once so many of its way brought nothing.
     """
 
     plan_above: float = 0.3
@@ -80,3 +81,4 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     split_gain: float = 0.8
     close_below: float = 0.3
     exhausted_below: float = 1 / 60
+    siblings_tried: int = 4

@@ -7,7 +7,7 @@ that was asked seldom brings the more for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 _FORGOTTEN = 0.95
 """What a response weighs after one more of the same provider."""
@@ -34,7 +34,7 @@ class Worth:
         before = self._prices.get(provider, price)
         self._prices[provider] = before + (1 - _FORGOTTEN) * (price - before)
 
-    def shares(self, providers: Iterable[str]) -> dict[str, float]:
+    def shares(self, providers: Sequence[str]) -> dict[str, float]:
         """The share of the orders that each should get, 1 in all; equal until all of them have answered."""
         names = list(providers)
         if not all(name in self._prices for name in names):

@@ -1,6 +1,7 @@
 """Which provider gets the next order."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -207,13 +208,17 @@ def test_what_says_nothing_of_the_provider_does_not_count(kind: ErrorKind) -> No
 
 
 def test_even_weights_leave_the_choice_to_what_providers_are_worth() -> None:
-    """With equal weights shares follow the preference; a user who weighs one more than another decides alone."""
-    router = Router([spec("a"), spec("b")], Clock())
-    assert router.even
-    chosen: Counter[str] = Counter()
-    for _ in range(100):
-        state = router.choose(router.available(), {"test:a": 0.8, "test:b": 0.2})
-        assert state is not None
-        chosen[state.spec.setup.model] += 1
-    assert chosen == {"a": 80, "b": 20}
-    assert not Router([spec("a", 2), spec("b")], Clock()).even
+    """With equal weights shares follow the worth; a user who weighs one more than another decides alone."""
+
+    def worth(names: Sequence[str]) -> dict[str, float]:
+        return {name: {"test:a": 0.8, "test:b": 0.2}[name] for name in names}
+
+    for weights, shares in (((1, 1), (80, 20)), ((1, 3), (25, 75))):
+        router = Router([spec("a", weights[0]), spec("b", weights[1]), spec("never", 0)], Clock())
+        chosen: Counter[str] = Counter()
+        for _ in range(100):
+            state = router.choose(router.available(), worth)
+            assert state is not None
+            chosen[state.spec.setup.model] += 1
+        assert (chosen["a"], chosen["b"]) == shares
+        assert router.shares(worth) == pytest.approx({"test:a": shares[0] / 100, "test:b": shares[1] / 100})

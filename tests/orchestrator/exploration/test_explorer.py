@@ -491,4 +491,4 @@ def test_what_is_rejected_is_neither_known_nor_expected() -> None:
     subject.rejected([1, 2, 11, 12, 21, 22, 31, 32])
     assert (subject.known, subject.next_yield) == (32, 8.0)
     assert subject.incidence.sightings == 32
-    assert subject.incidence.repeated == (0, 0)
+    assert not subject.incidence.held(1)

@@ -79,4 +79,5 @@ def test_what_is_expected_is_a_number_of_items(responses: list[tuple[int, int, i
         assert 0 <= yields.expected(arm) <= max(most, Tuning().optimism * SIZE)
         assert yields.draw(arm, random.Random(seed)) >= 0
     assert yields.responses == len(responses)
-    assert yields.lately == (statistics.fmean([new for _, new, _, _ in responses][-16:]) if responses else SIZE)
+    for shown, last in ((yields.next, 8), (yields.lately, 16)):
+        assert shown == (statistics.fmean([new for _, new, _, _ in responses][-last:]) if responses else SIZE)

@@ -10,7 +10,6 @@ export function providerTable(view, page, live) {
   /** @type {any[]} */
   const providers = view.providers;
   if (!providers.length) return html`<p class="empty">No provider has been asked yet.</p>`;
-  const weights = providers.reduce((sum, { weight, disabled }) => sum + (disabled ? 0 : weight), 0);
   const slowest = Math.max(...providers.map(({ duration_p95_s }) => duration_p95_s ?? 0));
   const column = (/** @type {string} */ name, /** @type {string} */ look = "") =>
     html`<th scope="col" role="columnheader" class=${look}>${name}</th>`;
@@ -30,7 +29,7 @@ export function providerTable(view, page, live) {
                 <bdi>${provider.name}</bdi>${condition(provider, live)}
               </th>
               <td role="cell" class="provider-weight">
-                ${label("Weight")}${live && !provider.disabled ? weightField(provider, index, view, page, weights) : shareOf(provider, providers)}
+                ${label("Weight")}${live && !provider.disabled ? weightField(provider, index, view, page) : shareOf(provider, providers)}
               </td>
               <td role="cell" class="number">${label("In flight")}${format.count(provider.in_flight)}</td>
               <td role="cell" class="provider-calls">${label("Calls")}${calls(provider)}</td>
@@ -67,8 +66,8 @@ function condition({ disabled, paused_s }, live) {
   return html`<span class="condition">In use</span>`;
 }
 
-/** @param {any} provider @param {number} index @param {any} view @param {import("../app.js").Page} page @param {number} weights */
-function weightField(provider, index, view, page, weights) {
+/** @param {any} provider @param {number} index @param {any} view @param {import("../app.js").Page} page */
+function weightField(provider, index, view, page) {
   return html`<div class="weight">
     <live-number
       .setting=${{
@@ -85,7 +84,7 @@ function weightField(provider, index, view, page, weights) {
           ),
       }}
     ></live-number
-    ><span class="note">${format.percent(weights ? provider.weight / weights : 0)} of requests</span>
+    ><span class="note">${format.percent(provider.share)} of requests</span>
   </div>`;
 }
 
@@ -116,11 +115,11 @@ function calls({ calls, failures, errors }) {
 }
 
 /** @param {any} provider */
-function yieldOf({ new: fresh, duplicate }) {
+function yieldOf({ new: fresh, duplicate, fresh_yield: next }) {
   const share = fresh + duplicate ? fresh / (fresh + duplicate) : null;
   return html`<span class="two"
-    ><span>${format.count(fresh)}</span><span class="quiet">${format.percent(share)} new</span></span
-  >`;
+      ><span>${format.count(fresh)}</span><span class="quiet">${format.percent(share)} new</span></span
+    >${next == null ? nothing : html`<span class="note">asked afresh: about ${Math.round(next)}</span>`}`;
 }
 
 /** @param {any} provider @param {number} slowest seconds, the scale's end */
