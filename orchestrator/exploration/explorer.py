@@ -135,7 +135,7 @@ class Explorer:
             orders_left: How many more will be asked at most, this one included; None: nobody knows.
         """
         traits = self._traits[provider]
-        if self._waits():
+        if self.waits:
             return None
         plan = self._plan_due() if orders_left is None or orders_left >= self.tuning.plan_worth else None
         if plan is not None:
@@ -149,8 +149,9 @@ class Explorer:
             candidates = [arm for arm in candidates if self._untried(arm) and not arm.in_flight] or candidates
         return self.about(max(candidates, key=lambda one: self._score(one, traits)), provider)
 
-    def _waits(self) -> bool:
-        """Whether what is on its way should be seen first: a small topic needs few answers."""
+    @property
+    def waits(self) -> bool:
+        """Whether what is on its way should be seen before `ask` has anything: a small topic needs few answers."""
         if self._strategy == "plain":
             return False
         if self._planning and not any(arm.way is Way.FACET for arm in self.arms):
@@ -195,8 +196,10 @@ class Explorer:
             return None
         if self._to_split:
             return Ask("plan", self._to_split.pop(), parts=SPLIT_PARTS)
-        if self._planned or self.plain.calls < 2 or self.incidence.missing_share() < self.tuning.plan_above:
+        if self._planned or self.incidence.missing_share() < self.tuning.plan_above:
             return None
+        if self.plain.calls < 2 or (self.incidence.responses < 2 and self.plain.calls < PILOT):
+            return None  # answers that broke off say little of the topic's size
         self._planned = True
         return Ask("plan", self.plain, parts=PLAN_PARTS)
 
@@ -455,7 +458,14 @@ class Explorer:
 
     @property
     def noise(self) -> float:
-        """New items of a response that are probably never-repeating noise: they will come for ever."""
+        """New items of a response that are probably never-repeating noise: they will come for ever.
+
+        None are taken for it where what repeats has mostly come twice only: then the true items are hardly known
+        themselves, and nearly all that is new may be true.
+        """
+        twice, more_often = self.incidence.repeated
+        if more_often < twice:
+            return 0.0
         spurious = self.incidence.missing_share() - self.incidence.missing_share_without_noise()
         return spurious * self.size if self.incidence.responses >= _ENOUGH_FOR_NOISE else 0.0
 
