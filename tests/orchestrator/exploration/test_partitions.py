@@ -164,8 +164,6 @@ def test_a_plan_that_names_items_is_none() -> None:
     """A fifth of items among its names, in any spelling, shows that the model lists instead of planning."""
     known = ["Python", "Java", "Haskell", "The C++"]
     assert mostly_items(["python", "JAVA", "functional languages"], known)
-    assert not mostly_items(
-        ["functional", "Python", "scripting", "for the web", "for children", "old"], known
-    )
+    assert not mostly_items(["functional", "Python", "scripting", "for the web", "for children", "old"], known)
     assert not mostly_items([], known)
     assert not mostly_items(["a", "b"], [])
