@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from benchmarks.exhaustion.simulation import Look, simulate
 from benchmarks.exhaustion.world import WorldOptions
@@ -11,7 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 _SIZE = 2000
 _SEED = 101
 _NAIVE, _STEERED, _TRUTH = "#9a6700", "#0550ae", "#1f2328"
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.spines.top": False,
