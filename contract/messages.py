@@ -115,6 +115,17 @@ class Scope(msgspec.Struct, frozen=True, omit_defaults=True):
     prefix: str = ""
     language: str = ""
 
+    @property
+    def kind(self) -> Literal["whole", "facet", "rest", "letter", "language"]:
+        """What makes it a part: the last cut, where it is a part of a part."""
+        if self.prefix:
+            return "letter"
+        if self.language:
+            return "language"
+        if self.besides:
+            return "rest"
+        return "facet" if self.facet else "whole"
+
 
 WHOLE = Scope()
 """All of the topic."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from orchestrator.events import StopReason
 from orchestrator.exploration import Explorer
 from orchestrator.exploration.forecast import calls_to_coverage
 from orchestrator.limits import DRY_RESPONSES
 from orchestrator.routing import Router
 from orchestrator.settings import Settings
+from orchestrator.words import price_of_one
 
 ESTIMATED = (StopReason.EXHAUSTED, StopReason.COVERAGE, StopReason.MIN_YIELD, StopReason.MAX_PRICE_PER_ITEM)
 """Reasons that rest on estimates."""
@@ -16,9 +19,23 @@ _MOST_CALLS = 1_000_000
 
 
 def explain(
-    reason: StopReason, settings: Settings, router: Router, explorer: Explorer, failure: Exception | None
+    reason: StopReason,
+    settings: Settings,
+    router: Router,
+    explorer: Explorer,
+    failure: Exception | None,
+    price_usd: float | None = None,
 ) -> str:
-    """The stop reason as a sentence for the user."""
+    """The stop reason as a sentence for the user.
+
+    Args:
+        reason: Which.
+        settings: The run's.
+        router: The run's.
+        explorer: The run's.
+        failure: What ended it, where that was a fault.
+        price_usd: What the next new item is expected to cost, in US dollars; None where that is not known.
+    """
     match reason:
         case StopReason.ITERATIONS:
             return f"every producer has made its requests (--iterations {settings.iterations})"
@@ -37,11 +54,12 @@ def explain(
             return f"the wanted coverage is reached{_covered(explorer)}{_further(explorer)}"
         case StopReason.MIN_YIELD:
             # A limit may be taken away while the run that it has stopped still ends; so below.
-            brings = f"the next request is expected to bring {explorer.next_yield:.1f} new items (--min-yield)"
+            limit = "" if settings.min_yield is None else f" {settings.min_yield:g}"
+            brings = f"the next request is expected to bring {explorer.next_yield:.1f} new items (--min-yield{limit})"
             return f"{brings}{_covered(explorer)}{_further(explorer)}"
         case StopReason.MAX_PRICE_PER_ITEM:
-            costs = "the next new item is expected to cost more than is wanted (--max-price-per-item)"
-            return f"{costs}{_covered(explorer)}{_further(explorer)}"
+            limit = "" if settings.max_price_per_item_usd is None else f" {settings.max_price_per_item_usd:g}"
+            return f"{_dear(price_usd)} (--max-price-per-item{limit}){_covered(explorer)}{_further(explorer)}"
         case StopReason.NO_PROVIDER if failure is None:
             return f"no provider is left: {router.why_none()}"
         case StopReason.INTERRUPTED:
@@ -50,6 +68,14 @@ def explain(
             return str(failure)
         case _:
             return "the caller stopped"
+
+
+def _dear(price_usd: float | None) -> str:
+    """What the next new item would cost; an infinite price means that none is expected."""
+    if price_usd is not None and math.isinf(price_usd):
+        return "the next request is expected to bring nothing new for its price"
+    price = "more than is wanted" if price_usd is None else price_of_one(price_usd)
+    return f"the next new item is expected to cost {price}"
 
 
 def _exhausted(explorer: Explorer) -> str:

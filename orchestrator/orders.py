@@ -134,8 +134,8 @@ class OrderDesk:
             if order is not None:
                 self._give(producer, order)
                 return True
-        if not retry and not self._wants_more(producer, share_new):
-            return False
+        if not retry and (self._explorer.waits or not self._wants_more(producer, share_new)):
+            return False  # before a provider is chosen: one that then gets nothing would have lost its turn
         waiting = self._waiting[0][2] if retry else None
         judges = waiting is not None and waiting.judges
         available = self._router.available() if waiting is None or not judges else self._judge.available(waiting.batch)

@@ -128,6 +128,17 @@ class OtelObserver(RunObserver):
             )
             if result.cost_usd is not None:
                 self._span.set_attribute(spans.COST_USD, result.cost_usd)
+            if result.coverage is not None and result.exploration is not None:
+                self._span.set_attributes(
+                    {
+                        spans.COVERAGE: result.coverage,
+                        spans.COVERAGE_LOW: result.exploration.coverage_low,
+                        spans.COVERAGE_HIGH: result.exploration.coverage_high,
+                        spans.COVERAGE_RESPONSES: result.exploration.fresh_responses,
+                        spans.COVERAGE_DISTINCT_AT_MOST: result.exploration.distinct_at_most,
+                        spans.NEXT_YIELD: result.exploration.next_yield,
+                    }
+                )
         self._span.set_attribute(spans.PROCESS_EXIT_CODE, exit_code)
         if failure is not None:
             self._span.set_attribute(spans.ERROR_TYPE, type(failure).__name__)
@@ -226,6 +237,7 @@ class OtelObserver(RunObserver):
                 spans.ORDER_ID: order.id,
                 spans.ORDER_ATTEMPT: order.attempt,
                 spans.ORDER_MODE: order.mode,
+                spans.ORDER_SCOPE: order.scope.kind,
                 spans.ORDER_SIZE: order.size,
                 spans.ORDER_AVOID: len(order.avoid),
                 spans.ORDER_SAID: len(order.said),

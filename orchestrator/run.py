@@ -29,7 +29,7 @@ from orchestrator.routing import Router
 from orchestrator.settings import Settings, shown_settings
 from orchestrator.stats import RunStats
 from orchestrator.steering import Answer, Interrupt, Steering
-from orchestrator.stopping import enough
+from orchestrator.stopping import enough, price_of_next_usd
 from orchestrator.store import Store
 from orchestrator.supervisor import Supervisor
 
@@ -283,7 +283,7 @@ class Run:
         if self.stop_reason is None:
             self.stop_reason = reason
             if self._wound_up is not reason:
-                self._explanation = explain(reason, self.settings, self.router, self.explorer, None)
+                self._explanation = self._why(reason)
         self.stats.resume()  # open responses may take no longer than the time that is left
         self.desk.drop_waiting()
         if cancel:
@@ -298,7 +298,7 @@ class Run:
             self._stop(reason, cancel=cancel)
             return
         self._wound_up = reason
-        self._explanation = explain(reason, self.settings, self.router, self.explorer, None)
+        self._explanation = self._why(reason)
         self.desk.stop_exploring(cancel=cancel)
         self._out.append(Judging(reason, self.store.totals().judged.unjudged))
 
@@ -369,7 +369,11 @@ class Run:
             return ""
         if self.stop_reason in ESTIMATED and self.failure is None:
             return self._explanation  # what came in afterwards changes the estimates
-        return explain(self.stop_reason, self.settings, self.router, self.explorer, self.failure)
+        return self._why(self.stop_reason, self.failure)
+
+    def _why(self, reason: StopReason, failure: Exception | None = None) -> str:
+        price = price_of_next_usd(self.explorer, self.stats)
+        return explain(reason, self.settings, self.router, self.explorer, failure, price)
 
     # --- the result ----------------------------------------------------------------------------------------
 

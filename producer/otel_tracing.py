@@ -108,6 +108,7 @@ class OtelCallTrace(CallTrace):
                 **self._identity,
                 spans.PRODUCER_INDEX: producer.index,
                 spans.ORDER_MODE: order.mode,
+                spans.ORDER_SCOPE: order.scope.kind,
                 spans.ORDER_SIZE: order.size,
                 spans.ORDER_AVOID: len(order.avoid),
                 spans.ORDER_SAID: len(order.said),

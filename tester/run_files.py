@@ -31,7 +31,13 @@ class ItemRow(msgspec.Struct, frozen=True):
 
 
 class OrderRow(msgspec.Struct, frozen=True):
-    """An order of run.db; tokens are 0 where none were told."""
+    """An order of run.db; tokens are 0 where none were told.
+
+    Attributes:
+        scope: The part of the topic that it asked about, as it is written there; empty for all of it.
+        listed: Items on its avoid-list.
+        said: Earlier answers of the conversation that it continued.
+    """
 
     id: int
     provider: str
@@ -44,6 +50,10 @@ class OrderRow(msgspec.Struct, frozen=True):
     input_tokens: int
     output_tokens: int
     error: str | None
+    mode: str
+    scope: str
+    listed: int
+    said: int
 
 
 class RunFiles:
@@ -89,11 +99,21 @@ class RunFiles:
         )
         return [ItemRow(*row) for row in rows]
 
-    def orders(self) -> list[OrderRow]:
-        """All orders of all runs in the folder, as they were issued."""
+    def orders(self, *, live: bool = False) -> list[OrderRow]:
+        """All orders of all runs in the folder, as they were issued.
+
+        Args:
+            live: A database that is not there yet, or is being made, has none.
+
+        Raises:
+            CheckError: It cannot be read.
+        """
+        if live and not self._query("SELECT 1 FROM sqlite_master WHERE name = 'orders'", missing_ok=True):
+            return []
         rows = self._query(
             "SELECT id, provider, model, state, coalesce(attempts, 0), items, new, duplicate, "
-            "coalesce(input_tokens, 0), coalesce(output_tokens, 0), error FROM orders ORDER BY id"
+            "coalesce(input_tokens, 0), coalesce(output_tokens, 0), error, mode, scope, listed, said FROM orders "
+            "ORDER BY id"
         )
         return [OrderRow(*row) for row in rows]
 
@@ -125,7 +145,9 @@ class RunFiles:
             raise CheckError(f"run.json cannot be read: {error}") from error
         return loaded
 
-    def _query(self, sql: str) -> list[Any]:
+    def _query(self, sql: str, *, missing_ok: bool = False) -> list[Any]:
+        if missing_ok and not self.database.exists():
+            return []
         try:
             connection = sqlite3.connect(f"{self.database.absolute().as_uri()}?mode=ro", uri=True)
             try:

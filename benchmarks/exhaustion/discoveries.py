@@ -1,6 +1,6 @@
 """How far the forecast of a steered search is from what it then brings, in worlds that its numbers were not chosen on.
 
-Chosen on worlds of 150, 800, 3,000 and 8,000 items, one of each kind below, with other seeds.
+Chosen on worlds of 150 to 8,000 items, of each kind below, that are none of these; other seeds.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def _forecasts(explorer: Explorer, ahead: float) -> tuple[float, ...]:
     more = max(1, int(explorer.course.responses * ahead))
     pace = pace_of(explorer.course)
     fresh = new_items(explorer.incidence, float(more))
-    steered = steered_items(pace, fresh.estimate, more)
+    answer = explorer.incidence.sightings / explorer.incidence.responses
+    steered = steered_items(pace, fresh.estimate, more, answer)
     lately = pace.items(more)
     return (steered.estimate, steered.low, steered.high, lately, fresh.estimate, fresh.low, fresh.high)
 

@@ -29,7 +29,7 @@ TOKENS = "EXHAUSTION_TOKENS"
 NAIVE, OURS = "plain", "auto"
 INPUT_WEIGHT = 0.25
 """What a token of a prompt costs where one of an answer costs 1: about the vendors' usual prices."""
-_TOKENS = 3_000
+_TOKENS = 2_000
 _PARALLEL = 8
 _STEPS = 6
 """Points of a run's curve that are written down."""

@@ -125,7 +125,9 @@ class UnauditedExplorer(Explorer):
 class ImpatientExplorer(Explorer):
     """Fills every place from the beginning."""
 
-    def _waits(self) -> bool:
+    @property
+    def waits(self) -> bool:
+        """See `Explorer`."""
         return False
 
 

@@ -2,8 +2,9 @@
 
 `forecast` says what fresh responses would bring. A steered search brings more, and it has no law: its yield falls in
 steps, as one way of asking after the other is used up. Two things are known of it: its yield lately and how that falls,
-and the fresh law, to which it comes down once nothing but asking afresh is left. The forecast is their geometric mean,
-two thirds and one third; where the two are far apart the band reaches further to the side of the fresh law.
+and the fresh law, to which it comes down once nothing but asking afresh is left. The forecast is a weighted geometric
+mean of the two, times a factor, for there is mostly a way of asking yet that brings more than those lately. The more
+the yield lately lies above the fresh law, the less is known of when it comes down: the band widens, up and down.
 
 Its numbers were chosen on simulated worlds; `python -m benchmarks exhaustion-discovery` measures it on others.
 """
@@ -34,11 +35,14 @@ _USUAL_DECLINE = 1.0
 """A yield that falls as 1/n; what was seen is drawn to it by a third."""
 _TRUST_IN_SEEN = 2 / 3
 _STEEPEST = 8.0
-_SHARE_OF_FRESH = 1 / 3
-_UP, _UP_APART = 0.55, 0.4
-_DOWN, _DOWN_APART = 0.25, 0.4
-"""The band's ends, in logarithms; `APART` for each unit by which the yield lately lies above (or below) the fresh
-law."""
+_FRESH_WHERE_ABOVE, _FRESH_WHERE_BELOW = 0.55, 0.8
+"""The fresh law's weight where the yield lately lies above it, and below: little was asked yet but what is wanted to
+find the ways of asking."""
+_WAYS_LEFT = 1.35
+"""What a search brings of what both laws let expect."""
+_UP, _UP_APART = 0.45, 0.2
+_DOWN, _DOWN_APART = 0.3, 0.25
+"""The band's ends, in logarithms; `APART` for each unit by which the yield lately lies above the fresh law."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -132,7 +136,7 @@ def ahead(course: Course, incidence: Incidence, responses: int, points: int = PO
     low = high = 0.0
     for more in np.unique(np.linspace(1, responses, min(points, responses)).round()):
         afresh = new_items(incidence, float(more)).estimate
-        expected = steered_items(pace, afresh, float(more))
+        expected = steered_items(pace, afresh, float(more), incidence.sightings / incidence.responses)
         # A bound for more responses is one for fewer, too: the band never narrows.
         low, high = max(low, expected.low), max(high, expected.high)
         items = Interval(*(course.items + value for value in (expected.estimate, low, high)))
@@ -173,19 +177,24 @@ def pace_of(course: Course) -> Pace:
     return Pace(late / window, window / 2, _SHAPE * decline / made)
 
 
-def steered_items(pace: Pace, afresh: float, responses: float) -> Interval:
+def steered_items(pace: Pace, afresh: float, responses: float, answer: float = math.inf) -> Interval:
     """New items of so many responses more, with a 90 % band.
 
     Args:
         pace: The search's.
         afresh: What as many fresh ones are expected to bring.
         responses: How many.
+        answer: Items of a response, known ones included: it cannot bring more new ones.
     """
     as_lately = pace.items(responses)
     apart = math.log((as_lately + 1) / (afresh + 1))
-    estimate = (as_lately + 1) * math.exp(-_SHARE_OF_FRESH * apart) - 1
-    up = estimate * math.expm1(_UP + _UP_APART * max(0.0, -apart))
-    down = estimate * -math.expm1(-_DOWN - _DOWN_APART * max(0.0, apart))
+    above = max(0.0, apart)
+    weight = _FRESH_WHERE_ABOVE if apart > 0 else _FRESH_WHERE_BELOW
+    most = responses * max(answer, pace.lately)
+    estimate = min(most, _WAYS_LEFT * max(0.0, (as_lately + 1) * math.exp(-weight * apart) - 1))
+    up = estimate * math.expm1(_UP + _UP_APART * above)
+    down = estimate * -math.expm1(-_DOWN - _DOWN_APART * above)
     # What comes is a count: its own chance is added.
     chance = Z_95 * math.sqrt(estimate + 1)
-    return Interval(estimate, max(0.0, estimate - math.hypot(down, chance)), estimate + math.hypot(up, chance))
+    high = min(most + chance, estimate + math.hypot(up, chance))
+    return Interval(estimate, max(0.0, estimate - math.hypot(down, chance)), high)

@@ -20,7 +20,14 @@ from orchestrator.exploration.incidence import Incidence
 from orchestrator.exploration.languages import languages_for
 from orchestrator.exploration.lists import AvoidLists
 from orchestrator.exploration.overlap import Overlaps
-from orchestrator.exploration.partitions import Letters, facet_arms, language_arms, letter_arms, usable_facets
+from orchestrator.exploration.partitions import (
+    Letters,
+    facet_arms,
+    language_arms,
+    letter_arms,
+    mostly_items,
+    usable_facets,
+)
 from orchestrator.exploration.tuning import Traits, Tuning
 from orchestrator.exploration.worth import Worth
 from orchestrator.exploration.yields import Yields
@@ -105,6 +112,7 @@ class Explorer:
         self._lettered = False
         self._spoken = False
         self._plans_failed = 0
+        self._plans_in_vain = False
         self._to_split: list[Arm] = []
         self._best_yield = float(size)
         self._answer_items = float(size)
@@ -127,7 +135,7 @@ class Explorer:
             orders_left: How many more will be asked at most, this one included; None: nobody knows.
         """
         traits = self._traits[provider]
-        if self._waits():
+        if self.waits:
             return None
         plan = self._plan_due() if orders_left is None or orders_left >= self.tuning.plan_worth else None
         if plan is not None:
@@ -141,8 +149,9 @@ class Explorer:
             candidates = [arm for arm in candidates if self._untried(arm) and not arm.in_flight] or candidates
         return self.about(max(candidates, key=lambda one: self._score(one, traits)), provider)
 
-    def _waits(self) -> bool:
-        """Whether what is on its way should be seen first: a small topic needs few answers."""
+    @property
+    def waits(self) -> bool:
+        """Whether what is on its way should be seen before `ask` has anything: a small topic needs few answers."""
         if self._strategy == "plain":
             return False
         if self._planning and not any(arm.way is Way.FACET for arm in self.arms):
@@ -157,7 +166,8 @@ class Explorer:
             return Ask("explore", arm, continues=self._conversations.next())
         traits = self._traits[provider]
         if not traits.takes_list:
-            return Ask("explore", arm)
+            # About all of the topic and without a list it is a fresh response, and counts as one.
+            return Ask("audit", self.plain) if arm.way is Way.LISTED else Ask("explore", arm)
         avoid = self.lists.list_for(
             arm,
             provider,
@@ -182,12 +192,14 @@ class Explorer:
         return self._strategy in ("auto", "facets")
 
     def _plan_due(self) -> Ask | None:
-        if not self._plans:
+        if not self._plans or self._plans_in_vain:
             return None
         if self._to_split:
             return Ask("plan", self._to_split.pop(), parts=SPLIT_PARTS)
-        if self._planned or self.plain.calls < 2 or self.incidence.missing_share() < self.tuning.plan_above:
+        if self._planned or self.incidence.missing_share() < self.tuning.plan_above:
             return None
+        if self.plain.calls < 2 or (self.incidence.responses < 2 and self.plain.calls < PILOT):
+            return None  # answers that broke off say little of the topic's size
         self._planned = True
         return Ask("plan", self.plain, parts=PLAN_PARTS)
 
@@ -336,6 +348,9 @@ class Explorer:
             return ()
         arm = order.ask.arm
         parent = None if arm is self.plain else arm
+        if mostly_items(names, self._texts):
+            self._plans_in_vain = True  # the model does not know what a part is
+            return ()
         facets = usable_facets(names, self.topic, self.arms)
         new = facet_arms(facets, parent)
         if not new and parent is not None:
@@ -443,7 +458,14 @@ class Explorer:
 
     @property
     def noise(self) -> float:
-        """New items of a response that are probably never-repeating noise: they will come for ever."""
+        """New items of a response that are probably never-repeating noise: they will come for ever.
+
+        None are taken for it where what repeats has mostly come twice only: then the true items are hardly known
+        themselves, and nearly all that is new may be true.
+        """
+        twice, more_often = self.incidence.repeated
+        if more_often < twice:
+            return 0.0
         spurious = self.incidence.missing_share() - self.incidence.missing_share_without_noise()
         return spurious * self.size if self.incidence.responses >= _ENOUGH_FOR_NOISE else 0.0
 

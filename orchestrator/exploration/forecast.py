@@ -1,6 +1,6 @@
 """The discovery curve and what it lets expect: items, and calls, tokens, money and time to a coverage.
 
-All of it supposes that only fresh calls follow. The steered search needs fewer: this is an upper bound for it.
+All of it supposes that only fresh calls follow. The steered search needs fewer on all but small topics.
 
 With T responses, the missing share m falls as Σ π(1 - π)^t over the items not yet found. Whatever the probabilities π
 are, its slope in log t is -2·Q2/Q1 now (d = 2·Q2/Q1 below), and an exponential with this slope falls too fast (it is

@@ -47,6 +47,8 @@ class Incidence:
         self._pairs = np.zeros(0, np.int64)
         self._models: dict[str, int] = {}
         self._sum = 0
+        self._twice = 0
+        self._more_often = 0
         self._responses = 0
         self._sum_elsewhere = 0
 
@@ -74,6 +76,11 @@ class Incidence:
         """Q_j: items that came in exactly `times` (1 to 4) fresh responses and nowhere else."""
         return int(self._q[times - 1])
 
+    @property
+    def repeated(self) -> tuple[int, int]:
+        """Items that came in exactly two fresh responses, and in more; those found elsewhere too included."""
+        return self._twice, self._more_often
+
     def frequencies(self) -> Ids:
         """Items that came in exactly 1 … T fresh responses, those found elsewhere too included."""
         return np.bincount(self._counts, minlength=self._responses + 1)[1:].astype(np.int64)
@@ -99,6 +106,9 @@ class Incidence:
         free = ids[~self._elsewhere[ids]]
         self._account(free, -1)
         self._counts[ids] += 1
+        thrice = int((self._counts[ids] == 3).sum())
+        self._twice += int((self._counts[ids] == 2).sum()) - thrice
+        self._more_often += thrice
         for nth in range(FOLLOWED):
             self._seen[free[self._counts[free] == nth + 1], nth] = index
         self._account(free, 1)
@@ -137,6 +147,8 @@ class Incidence:
         for times in range(1, FOLLOWED + 1):
             np.subtract.at(self._sizes, self._seen[free[self._counts[free] == times], :times].ravel(), 1)
         self._sum -= int(self._counts[ids].sum())
+        self._twice -= int((self._counts[ids] == 2).sum())
+        self._more_often -= int((self._counts[ids] > 2).sum())
         self._counts[ids] = 0
         self._elsewhere[ids] = False
         self._forgotten[ids] = True

@@ -186,8 +186,9 @@ def notes(outlook: Outlook, pilot: Pilot, settings: Settings, unpriced: tuple[st
     )
     if settings.strategy != "plain":
         found.append(
-            "They suppose that every call asks afresh, which is an upper bound: the run names what is known and asks "
-            "part by part, and needed about the same on small simulated topics, half as much on those of thousands."
+            "They suppose that every call asks afresh, an upper bound but for small topics: the run names what is "
+            "known and asks part by part. On simulated topics of hundreds of items it needed about as many calls to "
+            "90 %, on those of thousands a third to two thirds."
         )
     return found
 

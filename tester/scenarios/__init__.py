@@ -11,6 +11,7 @@ from tester.scenarios.collector_down import CollectorDown
 from tester.scenarios.curation import Curation
 from tester.scenarios.disk_full import DiskFull
 from tester.scenarios.examples import Examples
+from tester.scenarios.exhaustion import Exhaustion
 from tester.scenarios.exporting import Exporting
 from tester.scenarios.faults import Faults
 from tester.scenarios.folders import Folders
@@ -42,6 +43,7 @@ _ALL: tuple[Scenario, ...] = (
     Faults(),
     Storm(),
     Curation(),
+    Exhaustion(),
     KillProducers(),
     KillOrchestrator(),
     Webserver(),

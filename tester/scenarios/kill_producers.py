@@ -60,7 +60,9 @@ class KillProducers:
         check_equal("orders", len(orders), _PRODUCERS * _ITERATIONS)
         check_equal("states of the orders", {order.state for order in orders}, {"done"})
         check_same_items("attributes.txt", files.lines(), served.provider.universe)
-        wanted = dict.fromkeys(served.provider.universe, len(orders))
+        # A plan names parts of the topic, no items; one may be asked for where all first answers were broken off.
+        listing = sum(order.mode != "plan" for order in orders)
+        wanted = dict.fromkeys(served.provider.universe, listing)
         trace = proven(context, ended, files, served=served.entries())
         exited(trace, 0, apart_from=died_by(trace, "SIGKILL", _KILLS)).count(_PRODUCERS)
         restarted(trace, _KILLS)

@@ -67,3 +67,19 @@ def test_a_key_is_never_shown() -> None:
     key = decoded.providers[0].api_key
     assert key is not None
     assert key.reveal() == "sk-very-secret"
+
+
+@pytest.mark.parametrize(
+    ("scope", "kind"),
+    [
+        (m.WHOLE, "whole"),
+        (m.Scope(facet="Castles"), "facet"),
+        (m.Scope(besides=("Castles",)), "rest"),
+        (m.Scope(prefix="Ab"), "letter"),
+        (m.Scope(facet="Castles", prefix="A"), "letter"),
+        (m.Scope(language="French"), "language"),
+    ],
+)
+def test_a_scope_tells_what_kind_of_part_it_is(scope: m.Scope, kind: str) -> None:
+    """The last cut counts; the part's own name is no part of it."""
+    assert scope.kind == kind

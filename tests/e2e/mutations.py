@@ -24,6 +24,7 @@ from tester.fake_provider import FaultKind
 from tester.scenario import Context, Scenario
 from tester.scenarios import SCENARIOS, basic, collector_down, curation, faults, interrupt, kill_producers, secret_keys
 from tester.scenarios.collector_down import CollectorDown
+from tester.scenarios.exhaustion import asking, continuing, ending
 from tester.scenarios.interrupt import Interrupt
 from tester.scenarios.kill_producers import KillProducers
 from tester.scenarios.proof import proven
@@ -203,6 +204,10 @@ COUNTS = Part("counts", faults, faults._counts, _BREAKS=(FaultKind.CUT, FaultKin
 KILL = Part("kill-producers", kill_producers, KillProducers().run, _KILLS=1, _PRODUCERS=1, _ITERATIONS=20)
 JUDGED = Part("judged", curation, curation._judged_in_spite_of_a_kill)
 IMPATIENT = Part("impatient", curation, lambda context: curation._impatient(context, "openai"))
+COVERED = Part("covered", ending, lambda context: ending.by_rule(context, ending.RULES[0]))
+KILLED = Part("killed", continuing, continuing.killed)
+FIRST_ANSWERS = Part("first-answers", asking, asking.first_answers)
+PRICES = Part("prices", asking, asking.prices)
 CTRL_C = Part("interrupt", interrupt, Interrupt()._once)
 CTRL_C_TWICE = Part("interrupt-twice", interrupt, lambda context: Interrupt()._at_once(context, signal.SIGINT))
 HANGING_COLLECTOR = Part("collector-down", collector_down, _hanging_collector)
@@ -1456,6 +1461,62 @@ _CURATION = (
     ),
 )
 
+_EXHAUSTION = (
+    Mutation(
+        name="audits-have-lists",
+        breaks="answers that the estimates stand on are told what is known",
+        scenario=COVERED,
+        message=r"app.order.mode=audit: expected each with app.order.avoid=0",
+        orchestrator="""
+            from orchestrator.exploration import Ask, Explorer
+            from orchestrator.exploration.arms import Listed
+
+            @instead_of(Explorer, "ask")
+            def ask(original, self, *given):
+                asked = original(self, *given)
+                if asked is None or asked.mode != "audit" or not self.known:
+                    return asked
+                return Ask("audit", asked.arm, avoid=(Listed(1, 1.0),))
+        """,
+    ),
+    Mutation(
+        name="plan-is-forgotten",
+        breaks="a continued run buys the plan of the topic again",
+        scenario=KILLED,
+        message=r"^the plan of the topic should be bought once; it was bought 2 times",
+        orchestrator="""
+            from orchestrator.exploration import Explorer
+
+            @instead_of(Explorer, "remember")
+            def remember(original, self, *given):
+                original(self, *given)
+                self._planned = False
+        """,
+    ),
+    Mutation(
+        name="first-answers-are-not-awaited",
+        breaks="all places are filled before anything is known of the topic's size",
+        scenario=FIRST_ANSWERS,
+        message=r"^\d+ requests were made before 2 answers had come",
+        orchestrator="""
+            from orchestrator.exploration import Explorer
+
+            Explorer.waits = property(lambda self: False)
+        """,
+    ),
+    Mutation(
+        name="prices-do-not-count",
+        breaks="a dear provider is asked as often as a cheap one that knows the same",
+        scenario=PRICES,
+        message=r"^the cheap provider got",
+        orchestrator="""
+            from orchestrator.exploration.worth import Worth
+
+            Worth.shares = lambda self, providers: {name: 1.0 for name in providers}
+        """,
+    ),
+)
+
 MUTATIONS = {
     mutation.name: mutation
     for mutation in (
@@ -1467,5 +1528,6 @@ MUTATIONS = {
         *_TRACES,
         *_WEB_MODE,
         *_CURATION,
+        *_EXHAUSTION,
     )
 }

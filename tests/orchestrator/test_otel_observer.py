@@ -66,7 +66,18 @@ def test_a_run_is_one_trace_under_its_callers_span() -> None:
     assert {name: root.attributes.get(name) for name in wanted} == wanted
     assert root.status == "unset"
     assert all(span.parent_id == root.span_id for span in trace if span is not root)
-    trace.select(name=spans.SEND_ORDERS, kind="producer").count(6)
+    assert result.exploration is not None
+    explored = {
+        spans.COVERAGE: result.coverage,
+        spans.COVERAGE_LOW: result.exploration.coverage_low,
+        spans.COVERAGE_HIGH: result.exploration.coverage_high,
+        spans.COVERAGE_RESPONSES: result.exploration.fresh_responses,
+        spans.COVERAGE_DISTINCT_AT_MOST: result.exploration.distinct_at_most,
+        spans.NEXT_YIELD: result.exploration.next_yield,
+    }
+    assert {name: root.attributes.get(name) for name in explored} == explored
+    sent = trace.select(name=spans.SEND_ORDERS, kind="producer").count(6)
+    assert set(sent.values(spans.ORDER_SCOPE)) == {"whole"}
     processed = trace.select(name=spans.PROCESS_ITEMS, kind="consumer")
     assert processed.sum(spans.ITEMS_RECEIVED) == 24
     assert processed.sum(spans.ITEMS_NEW) == result.new == 19

@@ -17,6 +17,7 @@ from contract.messages import (
     OrderFailed,
     ProviderSetup,
     Ready,
+    Scope,
     Secret,
     Shutdown,
     TelemetrySetup,
@@ -257,3 +258,16 @@ def test_a_conversation_stands_in_the_spans_as_one() -> None:
     assert [message["role"] for message in asked] == ["user", "assistant", "user"]
     assert asked[1]["parts"] == [{"type": "text", "content": "Apple\nBanana"}]
     assert _one(trace, spans.ORDER).attributes[spans.ORDER_SAID] == 1
+
+
+def test_an_order_tells_the_kind_of_part_that_it_asks_about() -> None:
+    """The kind stands in the span; the part's name is a model's words, and does not."""
+    provider = ScriptedProvider(Chunk("Zanzibar\n"), Chunk(finish_reason="stop"))
+
+    async def act(channel: MemoryChannel) -> None:
+        channel.incoming.put_nowait(_order(scope=Scope(facet="Secret castles")))
+        await channel.until(_ended)
+
+    trace, _ = _played(provider, act)
+    assert _one(trace, spans.ORDER).attributes[spans.ORDER_SCOPE] == "facet"
+    assert "Secret castles" not in str([span.attributes for span in trace])

@@ -72,6 +72,6 @@ def test_answers_are_as_described(address: str, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "schemathesis.toml").write_text(CONFIGURATION)
     done = subprocess.run(
-        [*command, *options, *bounds], capture_output=True, text=True, cwd=folder, check=False, timeout=110
+        [*command, *options, *bounds], capture_output=True, text=True, cwd=folder, check=False, timeout=280
     )
     assert done.returncode == 0, "\n".join(line[:500] for line in done.stdout.splitlines()) + done.stderr

@@ -113,13 +113,31 @@ def test_a_search_that_has_dried_up_brings_next_to_nothing() -> None:
     assert 0 < found.high < 6
 
 
-def test_where_both_laws_differ_the_band_reaches_to_the_fresh_one() -> None:
-    """A steering that does well is likelier to end sooner than thought than later; and the other way round."""
+def test_where_steering_does_well_the_band_is_wider() -> None:
+    """Nobody knows how soon a search that brings more than fresh responses comes down to them."""
     course = course_of([20] * 80)
     well = steered_items(pace_of(course), 30.0, 40)
     badly = steered_items(pace_of(course), 3000.0, 40)
     assert well.low / well.estimate < badly.low / badly.estimate
-    assert badly.high / badly.estimate > well.high / well.estimate
+    assert well.high / well.estimate > badly.high / badly.estimate
+
+
+def test_the_forecast_lies_between_both_laws_or_a_little_above() -> None:
+    """Nearer to the fresh one; most of all where the search has brought less so far than asking afresh would."""
+    pace = pace_of(course_of([20] * 80))
+    lately = pace.items(40)
+    for afresh in (30.0, 3000.0):
+        between = math.log(steered_items(pace, afresh, 40).estimate / lately) / math.log(afresh / lately)
+        assert 0.4 < between < 1.1
+
+
+def test_a_response_brings_no_more_than_it_names() -> None:
+    """Where nearly all is new, both laws and the factor would have it bring more."""
+    pace = pace_of(course_of([58] * 80))
+    most = steered_items(pace, 2200.0, 40, 60.0)
+    assert most.estimate == 40 * 60
+    assert most.high < 1.1 * 40 * 60
+    assert steered_items(pace, 2200.0, 40).estimate > 40 * 60
 
 
 def test_bands_hold_what_comes_in_a_simulated_world() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -302,6 +303,49 @@ def test_repeats_only_exhaust_a_topic() -> None:
     shown = feed.subject.coverage()
     assert shown is not None
     assert shown.estimate > 0.95
+
+
+def test_a_large_even_topic_is_not_taken_for_noise() -> None:
+    """Where all items are as likely and few came again, new ones are no noise: the search goes on."""
+    draw = random.Random(1)
+    subject = Explorer("river towns", 10, {"a": Traits()}, strategy="plain", seed=1)
+    numbers: dict[int, int] = {}
+    for order in range(1, 25):
+        subject.issued(order, Ask("audit", subject.plain), "a")
+        named = draw.sample(range(4000), 10)
+        new = [one for one in named if one not in numbers]
+        numbers.update({one: len(numbers) + place for place, one in enumerate(new, 1)})
+        sighted = [numbers[one] for one in named if one not in new]
+        subject.took(order, sighted, [(numbers[one], f"Town {one}") for one in new])
+        subject.ended(order, complete=True)
+    assert subject.noise == 0.0
+    assert subject.next_yield > 8
+    assert not subject.exhausted
+
+
+def test_noise_that_never_repeats_does_not_hold_up_the_end() -> None:
+    """Where the true items have come many times, what is new each time is noise, and the topic is exhausted."""
+    subject = Explorer("river towns", 12, {"a": Traits()}, strategy="plain", seed=1)
+    for order in range(1, 25):
+        subject.issued(order, Ask("audit", subject.plain), "a")
+        true = [(item, f"Town {item}") for item in range(1, 11)]
+        noise = [(item, f"Noise {item}") for item in range(100 + 2 * order, 102 + 2 * order)]
+        subject.took(order, [] if order == 1 else [item for item, _ in true], noise if order > 1 else [*true, *noise])
+        subject.ended(order, complete=True)
+    assert subject.noise == pytest.approx(2, abs=0.5)
+    assert subject.exhausted
+
+
+def test_broken_first_answers_do_not_make_a_topic_large() -> None:
+    """A plan rests on two whole fresh answers; only where none comes whole is it asked for without."""
+    feed = Feed(explorer())
+    sent = [feed.send() for _ in range(PILOT)]
+    for order, ask in sent[:3]:
+        feed.answer(order, ask, 5, complete=False)
+    assert mode(feed.subject) != "plan"
+    for order, ask in sent[3:]:
+        feed.answer(order, ask, 5, complete=False)
+    assert mode(feed.subject) == "plan"
 
 
 def test_empty_answers_exhaust_a_topic() -> None:

@@ -64,6 +64,7 @@ def test_the_counts_of_three_responses() -> None:
     assert [incidence.q(times) for times in (1, 2, 3, 4)] == [3, 1, 1, 0]
     assert (incidence.responses, incidence.sightings, incidence.sightings_elsewhere) == (3, 8, 0)
     assert incidence.frequencies().tolist() == [3, 1, 1]
+    assert incidence.repeated == (1, 1)
     assert incidence.sizes.tolist() == [3, 3, 2]
     assert incidence.missing_share() == pytest.approx(3 / 8 * 6 / 8)
     assert incidence.next_yield() == pytest.approx(8 / 3 * 3 / 8 * 6 / 8)
@@ -209,6 +210,7 @@ def test_what_is_forgotten_was_never_named(all_of: Responses, forgotten: set[int
     assert incidence.sightings == expected.sightings
     assert incidence.missing_share() == expected.missing_share()
     assert not any(incidence.held(item) for item in forgotten)
+    assert incidence.repeated == expected.repeated
     counts = Counter(item for _, items in all_of for item in set(items))
     if all(counts[item] <= FOLLOWED for item in forgotten):
         assert incidence.sizes.tolist() == expected.sizes.tolist()

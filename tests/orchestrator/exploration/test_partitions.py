@@ -13,6 +13,7 @@ from orchestrator.exploration.partitions import (
     Letters,
     facet_arms,
     letter_arms,
+    mostly_items,
     usable_facets,
 )
 
@@ -157,3 +158,14 @@ def test_letters_stay_within_the_facet_that_is_split() -> None:
     letter = Arm(Way.LETTER, Scope(prefix="A"))
     assert letter_arms(["Ab"], letter)[0].scope == Scope(prefix="Ab")
     assert letter_arms(["A"], None)[0].scope == Scope(prefix="A")
+
+
+def test_a_plan_that_names_items_is_none() -> None:
+    """A fifth of items among its names, in any spelling, shows that the model lists instead of planning."""
+    known = ["Python", "Java", "Haskell", "The C++"]
+    assert mostly_items(["python", "JAVA", "functional languages"], known)
+    assert not mostly_items(
+        ["functional", "Python", "scripting", "for the web", "for children", "old"], known
+    )
+    assert not mostly_items([], known)
+    assert not mostly_items(["a", "b"], [])
