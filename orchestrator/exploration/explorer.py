@@ -394,6 +394,7 @@ class Explorer:
     def rejected(self, item_ids: Sequence[int]) -> None:
         """These items, which were found before, are none of the topic: they no longer count as known, or as found."""
         self.incidence.forget(item_ids)
+        self.lists.rejected(item_ids)
         self.known -= len(item_ids)
         self._rejected += len(item_ids)
 

@@ -37,19 +37,24 @@ class AvoidLists:
         self._incidence = incidence
         self._letters = letters
         self._compliance: dict[tuple[str, bool], Compliance] = {}
+        self._rejected: set[int] = set()
 
     def list_for(
         self, arm: Arm, provider: str, *, item_price: float, call_price: float, places: float, most: int
     ) -> tuple[Listed, ...]:
         """The list that is worth its price; see `sized`."""
         return sized(
-            self._likely(arm),
+            [one for one in self._likely(arm) if one.item_id not in self._rejected],
             self._of(provider, arm).share,
             item_price=item_price,
             call_price=call_price,
             places=places,
             most=most,
         )
+
+    def rejected(self, item_ids: Iterable[int]) -> None:
+        """These are no items of the topic: no list names them."""
+        self._rejected.update(item_ids)
 
     def answered(self, arm: Arm, provider: str, listed: Sequence[Listed], named: Container[int]) -> None:
         """An answer of this provider has come, which had a list."""

@@ -135,6 +135,7 @@ def test_the_figures_are_the_runs() -> None:
             first_chunk_p50_s=0.5,
             duration_p50_s=2.0,
             duration_p95_s=60.0,
+            share=0.5,
         ),
         ProviderView(
             name="test:b",
@@ -145,6 +146,7 @@ def test_the_figures_are_the_runs() -> None:
             cost_usd=0.5,
             in_flight=1,
             paused_s=8.0,
+            share=0.5,
         ),
     )
     assert view.producers == (

@@ -108,7 +108,7 @@ def test_parts_are_folded(page: Page, explored: str) -> None:
     """Some dozens at first; all that there are on demand, with why one is closed; and how many are not listed."""
     TopicPage(page).open(explored)
     table = page.locator("parts-table")
-    expect(table).to_contain_text(f"{PARTS - 1} of {PARTS} still asked about")
+    expect(table).to_contain_text(f"{PARTS - 1} of {PARTS} not used up")
     table.get_by_role("button", name="Show 13 more").click()
     expect(table.locator("tbody tr")).to_have_count(PARTS)
     expect(table.locator("tbody tr").last).to_contain_text("Closed: used up")

@@ -16,7 +16,7 @@ const LABELS = {
   max_cost_usd: "Budget, US$",
   max_time_s: "Stop after",
   until_coverage: "Stop at coverage",
-  min_yield: "Stop below new items a request",
+  min_yield: "Stop below new items a call",
   max_price_per_item_usd: "Stop above US$ an item",
   patience: "End answers after known items",
   validate: "Judge items",

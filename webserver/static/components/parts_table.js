@@ -85,7 +85,7 @@ const key = ({ kind, within, name }) => JSON.stringify([kind, within, name]);
 /** @param {any[]} parts */
 function count(parts) {
   const left = parts.filter(({ state }) => state !== "closed").length;
-  return parts.length ? `${format.count(left)} of ${format.count(parts.length)} still asked about` : "";
+  return parts.length ? `${format.count(left)} of ${format.count(parts.length)} not used up` : "";
 }
 
 /** @param {any} part */
