@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+import pytest
 
 from archive.filesystem import MemoryFileSystem
 from contract.errors import ErrorKind
 from contract.messages import ItemBatch, Order, OrderDone, OrderFailed
 from orchestrator.exploration import Ask
 from orchestrator.providers import ProviderSpec
+from orchestrator.routing import ProviderState, Router
 from orchestrator.run import Run
-from tests.orchestrator.test_run import Answers, batch, build, done, failed, play, spec
+from tests.orchestrator.test_run import Answers, batch, build, done, failed, numbered, play, spec
 
 Reply = ItemBatch | OrderDone | OrderFailed | None
 CONVERSATION = (("Apple", "Pear"), ("Kiwi",))
@@ -43,7 +47,7 @@ def test_ids_become_texts() -> None:
 def test_a_broken_continuation_goes_on_with_what_is_missing() -> None:
     """The next attempt shows the same conversation, asks for fewer and names what the first had brought."""
 
-    def answer(order: Order) -> list[Reply]:
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
         if order.attempt == 0:
             return [batch(order, "Fig", "Plum"), failed(order, ErrorKind.STREAM_TRUNCATED)]
         return [batch(order, "Lime"), done(order)]
@@ -59,7 +63,7 @@ def test_a_broken_continuation_goes_on_with_what_is_missing() -> None:
 def test_another_provider_takes_the_conversation_over() -> None:
     """What one model said is shown to the next as its own."""
 
-    def answer(order: Order) -> list[Reply]:
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
         if order.provider == "test:x":
             return [batch(order, "Fig"), failed(order, ErrorKind.AUTH)]
         return [batch(order, "Lime"), done(order)]
@@ -76,7 +80,7 @@ def test_another_provider_takes_the_conversation_over() -> None:
 def test_a_prompt_that_was_too_long_loses_the_oldest_answers() -> None:
     """After an overflow of the context, half of the budget is left for list and conversation."""
 
-    def answer(order: Order) -> list[Reply]:
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
         return [failed(order, ErrorKind.CONTEXT_OVERFLOW)] if order.said == CONVERSATION else [done(order)]
 
     answers = Answers(answer)
@@ -92,3 +96,19 @@ def test_a_model_without_lists_may_continue() -> None:
     run, _ = continuing(answers, msgspec.structs.replace(spec(), takes_avoid_list=False))
     play(run)
     assert [(order.said, order.avoid) for order in answers.orders] == [(CONVERSATION, ())]
+
+
+def test_no_provider_loses_its_turn_while_first_answers_are_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider is chosen for orders that go out, and not while the explorer has nothing to ask yet."""
+    chosen: list[ProviderState | None] = []
+    choose = Router.choose
+
+    def noted(self: Router, *given: Any) -> ProviderState | None:
+        chosen.append(choose(self, *given))
+        return chosen[-1]
+
+    monkeypatch.setattr(Router, "choose", noted)
+    specs = (spec("few", weight=1.0), spec("many", weight=3.0))
+    run = build(Answers(numbered()), specs=specs, producers=3, concurrency=4, iterations=4)
+    play(run)
+    assert len(chosen) == run.result().calls == 12
