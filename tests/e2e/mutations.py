@@ -1497,7 +1497,7 @@ _EXHAUSTION = (
         name="first-answers-are-not-awaited",
         breaks="all places are filled before anything is known of the topic's size",
         scenario=FIRST_ANSWERS,
-        message=r"^\d+ requests were made before 2 answers had come",
+        message=r"^\d+ requests were open before 2 answers had come",
         orchestrator="""
             from orchestrator.exploration import Explorer
 

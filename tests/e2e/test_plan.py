@@ -72,6 +72,8 @@ def test_a_dry_run_touches_nothing(context: Context) -> None:
     assert "next order: fresh" in ended.stdout
     assert state(place) == before
     check_exit(plan(context, place, "--quiet"), 0)
+    few = ("--strategy", "listed", "--producers", "1", "--iterations", "4", "--quiet")
+    check_exit(context.run("--topic", TOPIC, *few, *MODEL, place=place), 0)
     before = state(place)
     ended = context.run("--topic", TOPIC, "--dry-run", "--strategy", "listed", *MODEL, place=place)
     check_exit(ended, 0)

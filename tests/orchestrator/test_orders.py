@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -13,8 +15,9 @@ from orchestrator.exploration.arms import Arm, Way
 from orchestrator.limits import worst_case_usd
 from orchestrator.pricing import FlatPrice
 from orchestrator.providers import ProviderSpec
+from orchestrator.routing import ProviderState, Router
 from orchestrator.run import Run
-from tests.orchestrator.test_run import Answers, batch, build, done, failed, play, spec
+from tests.orchestrator.test_run import Answers, batch, build, done, failed, numbered, play, spec
 
 Reply = ItemBatch | OrderDone | OrderFailed | None
 CONVERSATION = (("Apple", "Pear"), ("Kiwi",))
@@ -47,7 +50,7 @@ def test_ids_become_texts() -> None:
 def test_a_broken_continuation_goes_on_with_what_is_missing() -> None:
     """The next attempt shows the same conversation, asks for fewer and names what the first had brought."""
 
-    def answer(order: Order) -> list[Reply]:
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
         if order.attempt == 0:
             return [batch(order, "Fig", "Plum"), failed(order, ErrorKind.STREAM_TRUNCATED)]
         return [batch(order, "Lime"), done(order)]
@@ -63,7 +66,7 @@ def test_a_broken_continuation_goes_on_with_what_is_missing() -> None:
 def test_another_provider_takes_the_conversation_over() -> None:
     """What one model said is shown to the next as its own."""
 
-    def answer(order: Order) -> list[Reply]:
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
         if order.provider == "test:x":
             return [batch(order, "Fig"), failed(order, ErrorKind.AUTH)]
         return [batch(order, "Lime"), done(order)]
@@ -80,7 +83,7 @@ def test_another_provider_takes_the_conversation_over() -> None:
 def test_a_prompt_that_was_too_long_loses_the_oldest_answers() -> None:
     """After an overflow of the context, half of the budget is left for list and conversation."""
 
-    def answer(order: Order) -> list[Reply]:
+    def answer(order: Order) -> list[ItemBatch | OrderDone | OrderFailed | None]:
         return [failed(order, ErrorKind.CONTEXT_OVERFLOW)] if order.said == CONVERSATION else [done(order)]
 
     answers = Answers(answer)
@@ -98,6 +101,7 @@ def test_a_model_without_lists_may_continue() -> None:
     assert [(order.said, order.avoid) for order in answers.orders] == [(CONVERSATION, ())]
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("parts", "scope"),
     [(40, WHOLE), (0, Scope(besides=tuple(f"a part with a name as long as part {number}" for number in range(40))))],
@@ -122,3 +126,19 @@ def test_what_a_plan_or_a_scope_adds_stays_under_the_limit(parts: int, scope: Sc
     play(run)
     assert answers.orders[0].mode == "audit"
     assert max(reserved) <= run.budget.limit_usd
+=======
+def test_no_provider_loses_its_turn_while_first_answers_are_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider is chosen for orders that go out, and not while the explorer has nothing to ask yet."""
+    chosen: list[ProviderState | None] = []
+    choose = Router.choose
+
+    def noted(self: Router, *given: Any) -> ProviderState | None:
+        chosen.append(choose(self, *given))
+        return chosen[-1]
+
+    monkeypatch.setattr(Router, "choose", noted)
+    specs = (spec("few", weight=1.0), spec("many", weight=3.0))
+    run = build(Answers(numbered()), specs=specs, producers=3, concurrency=4, iterations=4)
+    play(run)
+    assert len(chosen) == run.result().calls == 12
+>>>>>>> scene
