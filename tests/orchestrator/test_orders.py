@@ -101,7 +101,6 @@ def test_a_model_without_lists_may_continue() -> None:
     assert [(order.said, order.avoid) for order in answers.orders] == [(CONVERSATION, ())]
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("parts", "scope"),
     [(40, WHOLE), (0, Scope(besides=tuple(f"a part with a name as long as part {number}" for number in range(40))))],
@@ -126,7 +125,8 @@ def test_what_a_plan_or_a_scope_adds_stays_under_the_limit(parts: int, scope: Sc
     play(run)
     assert answers.orders[0].mode == "audit"
     assert max(reserved) <= run.budget.limit_usd
-=======
+
+
 def test_no_provider_loses_its_turn_while_first_answers_are_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
     """A provider is chosen for orders that go out, and not while the explorer has nothing to ask yet."""
     chosen: list[ProviderState | None] = []
@@ -141,4 +141,3 @@ def test_no_provider_loses_its_turn_while_first_answers_are_awaited(monkeypatch:
     run = build(Answers(numbered()), specs=specs, producers=3, concurrency=4, iterations=4)
     play(run)
     assert len(chosen) == run.result().calls == 12
->>>>>>> scene
