@@ -136,7 +136,10 @@ class TalkingExplorer(Explorer):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.arms.append(Arm(Way.CONTINUED, WHOLE))
+        self._talk = Arm(Way.CONTINUED, WHOLE)
+
+    def _candidates(self) -> list[Arm]:
+        return [*super()._candidates(), self._talk]
 
 
 class Variant(NamedTuple):
