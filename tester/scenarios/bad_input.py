@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -212,7 +213,9 @@ def check_busy(context: Context) -> None:
     place = context.place("busy")
     first = context.start("--topic", TOPIC, "--provider", "test", "--iterations", "1", "--producers", "2", place=place)
     first.wait_for("exploring", context.timeout_s)
+    first.signal(signal.SIGSTOP)  # or it might end before a slow second one begins
     second = context.run(*_TEST, "--iterations", "1", place=place)
+    first.signal(signal.SIGCONT)
     check_exit(second, _STORAGE)
     check_error_line(second, str(first.pid))
     check(first.running, "the first run has ended; it should not mind the second")

@@ -154,7 +154,7 @@ def _counts(context: Context) -> None:
     served = context.serve(names(_ITEMS, context.seed), items_per_response=_ITEMS, chunk_chars=5, faults=plan)
     ended = context.run(
         *("--topic", TOPIC, "--producers", "1", "--concurrency", "1", "--iterations", str(len(_BREAKS))),
-        *("--request-size", str(_ITEMS), "--provider", "openai:model", "--read-timeout", "1"),
+        *("--request-size", str(_ITEMS), "--provider", "openai:model", "--read-timeout", "1", "--strategy", "listed"),
         place=place,
         environment=served.environment("openai"),
     )

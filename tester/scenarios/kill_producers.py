@@ -47,7 +47,7 @@ class KillProducers:
         command = context.start(
             *("--topic", TOPIC, "--producers", str(_PRODUCERS), "--concurrency", "2"),
             *("--iterations", str(_ITERATIONS), "--request-size", str(_ITEMS), "--provider", "openai:model"),
-            *("--max-attempts", "1000", "--seed", str(context.seed), "--log-level", "debug"),
+            *("--max-attempts", "1000", "--seed", str(context.seed), "--log-level", "debug", "--strategy", "listed"),
             place=place,
             environment=served.environment("openai"),
         )

@@ -1123,7 +1123,7 @@ _WEB_MODE = (
         breaks="the web server never hears how a topic is",
         scenario=READ,
         message=r"^a pause: not within",
-        timeout_s=15.0,
+        timeout_s=30.0,
         orchestrator="""
             from contract.service import Relay, TopicView
             from orchestrator.processes.communicator import SocketCommunicator
@@ -1181,7 +1181,7 @@ _WEB_MODE = (
         breaks="producers that are too many are never asked to end",
         scenario=STEERED,
         message=r"^fewer producers: not within",
-        timeout_s=15.0,
+        timeout_s=30.0,
         orchestrator="""
             from orchestrator.supervisor import Supervisor
 
@@ -1211,7 +1211,7 @@ _WEB_MODE = (
         breaks="a budget that is given while a topic runs is not kept",
         scenario=STEERED,
         message=r"^an end because of the budget: not within",
-        timeout_s=15.0,
+        timeout_s=30.0,
         orchestrator="""
             from orchestrator.run import Run
 

@@ -106,7 +106,9 @@ def test_a_stopped_producer_holds_up_nobody(context: Context) -> None:
     """While one producer is stopped (SIGSTOP) the others go on; Ctrl-C twice ends the run all the same."""
     place = context.place("here")
     command = context.start(
-        *("--topic", TOPIC, "--provider", "test", "--producers", "3", "--log-level", "debug"), place=place
+        *("--topic", TOPIC, "--provider", "test", "--producers", "3", "--log-level", "debug"),
+        *("--provider-option", "test.universe_size=20000"),  # the run must not come to its own end
+        place=place,
     )
     pid = int(command.wait_for(r"producer 0 is ready \(pid (\d+)", context.timeout_s).group(1))
     assert kill(pid, signal.SIGSTOP)

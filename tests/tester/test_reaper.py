@@ -18,6 +18,8 @@ _PAUSE = "import signal, sys; print('up', flush=True); signal.pause()"
 _MAKER = """
 import signal, subprocess, sys
 from tester.reaper import Reaper
+# Who runs the tests in the background may have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 reaper = Reaper(sys.argv[1])
 children = [
     subprocess.Popen(
