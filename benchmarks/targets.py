@@ -46,6 +46,8 @@ class BenchTarget(NamedTuple):
                 ),
                 *("--producers", str(self.producers), "--concurrency", str(in_flight // self.producers)),
                 *("--iterations", str(requests // self.producers), "--output", folder),
+                # As the bare clients do: a steered search would wait for the first answers before it asks more.
+                *("--strategy", "plain"),
                 *(() if self.trace_endpoint is None else ("--trace-ep", self.trace_endpoint)),
             ]
             environment = {"OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "bench"}
