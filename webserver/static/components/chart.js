@@ -2,10 +2,9 @@
 
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import * as format from "../format.js";
-import { cssColor, themeChanges } from "../theme.js";
-import { loadUPlot } from "../uplot.js";
+import { cssColor } from "../theme.js";
+import { PlotElement, upward, wholeNumbers } from "./plot_element.js";
 
-const HEIGHT = 300;
 const SUMMARY_EVERY_MS = 10_000;
 const DAY_S = 86_400;
 /** Between labels of the time axis. */
@@ -29,72 +28,32 @@ const STEPS_S = [
   43200,
   ...[1, 2, 7, 14, 30, 90, 365].map((days) => days * DAY_S),
 ];
-class TopicChart extends HTMLElement {
+
+class TopicChart extends PlotElement {
   /** @type {import("../topic_model.js").TopicModel | null} */
   #model = null;
-  /** @type {any} */
-  #plot = null;
-  #UPlot = /** @type {any} */ (null);
-  #resized = new ResizeObserver(() => this.#resize());
   #drawn = "";
-  /** Nobody sees it further up or down the page. */
-  #inSight = true;
-  #sight = new IntersectionObserver((entries) => {
-    this.#inSight = entries.at(-1)?.isIntersecting ?? true; // the newest of several
-    if (this.#inSight) this.#draw();
-  });
   #range = "all";
   #summary = { text: "", at: -Infinity };
 
   /** @param {{model: import("../topic_model.js").TopicModel, revision: string}} shown `revision`: changes when its series does */
   set shown({ model, revision }) {
-    if (model !== this.#model) this.#drop();
+    if (model !== this.#model) this.drop();
     this.#model = model;
     if (revision === this.#drawn) return;
     this.#drawn = revision;
-    if (this.#inSight) this.#draw();
+    if (this.inSight) this.draw();
   }
 
-  async connectedCallback() {
-    themeChanges.addEventListener("change", this.#recolor);
-    this.#frame();
-    this.#resized.observe(this);
-    this.#sight.observe(this);
-    try {
-      this.#UPlot = await loadUPlot();
-    } catch (error) {
-      this.#say(/** @type {Error} */ (error).message);
-      return;
-    }
-    if (this.isConnected) this.#draw();
-  }
-
-  disconnectedCallback() {
-    themeChanges.removeEventListener("change", this.#recolor);
-    this.#resized.disconnect();
-    this.#sight.disconnect();
-    this.#drop();
-  }
-
-  #recolor = () => {
-    this.#drop();
-    this.#draw();
-  };
-
-  #drop() {
-    this.#plot?.destroy();
-    this.#plot = null;
-  }
-
-  #frame() {
+  frame() {
     const range = (/** @type {string} */ name, /** @type {string} */ words) =>
       html`<button
         class="segment"
         aria-pressed=${String(this.#range === name)}
         @click=${() => {
           this.#range = name;
-          this.#frame();
-          this.#draw();
+          this.frame();
+          this.draw();
         }}
       >
         ${words}
@@ -124,27 +83,12 @@ class TopicChart extends HTMLElement {
     );
   }
 
-  /** @param {string} message in the chart's place; empty: none */
-  #say(message) {
-    const place = /** @type {HTMLElement | null} */ (this.querySelector(".chart-empty"));
-    if (!place) return;
-    place.hidden = !message;
-    place.textContent = message;
-  }
-
-  #draw() {
+  draw() {
     const model = this.#model;
-    if (!model || !this.#UPlot || !this.isConnected) return;
+    if (!model || !this.ready) return;
     const { at, unique, rate } = this.#shownSeries(model);
-    this.#say(!model.seriesLoaded ? "Loading…" : at.length < 2 ? "The curve begins with the first items." : "");
-    if (at.length < 2) {
-      this.#drop();
-      return;
-    }
-    const data = [at, unique, rate];
-    if (this.#plot) this.#plot.setData(data);
-    else this.#plot = new this.#UPlot(this.#options(), data, this.querySelector(".chart-canvas"));
-    this.#summarize(at, unique, rate);
+    this.show([at, unique, rate], model.seriesLoaded ? "The curve begins with the first items." : "Loading…");
+    if (at.length >= 2) this.#summarize(at, unique, rate);
   }
 
   /** @param {import("../topic_model.js").TopicModel} model */
@@ -166,34 +110,14 @@ class TopicChart extends HTMLElement {
       `From ${format.count(unique.find((value) => value !== null))} at ${format.dateTime(at[0])} to ` +
       `${format.count(unique.findLast((value) => value !== null))} at ${format.dateTime(at.at(-1) ?? null)}; at most ${format.rate(highest)} new a minute.`;
     this.#summary = { text, at: performance.now() };
-    this.#frame();
+    this.frame();
   }
 
-  #resize() {
-    if (this.#plot && this.clientWidth) this.#plot.setSize({ width: this.clientWidth, height: HEIGHT });
-  }
-
-  #options() {
-    const [text, grid, items, itemsFill, rate, rateFill] = [
-      "--muted",
-      "--grid",
-      "--accent",
-      "--accent-wash",
-      "--rate",
-      "--rate-wash",
-    ].map(cssColor);
-    const font = `11px ${getComputedStyle(this).fontFamily}`;
-    const axis = { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
-    const upward = (/** @type {any} */ _plot, /** @type {number} */ _least, /** @type {number} */ most) => [
-      0,
-      Math.max(1, most * 1.08),
-    ];
+  options() {
+    const [items, itemsFill, rate, rateFill] = ["--accent", "--accent-wash", "--rate", "--rate-wash"].map(cssColor);
+    const axis = this.axis();
     return {
-      width: this.clientWidth,
-      height: HEIGHT,
       padding: [10, 4, 0, 0],
-      legend: { show: false },
-      cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false } },
       scales: { x: { time: true }, items: { range: upward }, rate: { range: upward } },
       axes: [
         { ...axis, space: 74, size: 40, values: timeLabels, incrs: STEPS_S },
@@ -201,8 +125,7 @@ class TopicChart extends HTMLElement {
           ...axis,
           scale: "items",
           size: 54,
-          values: (/** @type {any} */ _plot, /** @type {number[]} */ splits) =>
-            splits.map((value) => (Number.isInteger(value) ? format.compact(value) : "")),
+          values: wholeNumbers,
         },
         {
           ...axis,
@@ -210,8 +133,7 @@ class TopicChart extends HTMLElement {
           side: 1,
           size: 46,
           grid: { show: false },
-          values: (/** @type {any} */ _plot, /** @type {number[]} */ splits) =>
-            splits.map((value) => (Number.isInteger(value) ? format.compact(value) : "")),
+          values: wholeNumbers,
         },
       ],
       series: [
@@ -219,22 +141,13 @@ class TopicChart extends HTMLElement {
         { scale: "items", stroke: items, fill: itemsFill, width: 2, points: { show: false } },
         { scale: "rate", stroke: rate, fill: rateFill, width: 1.25, points: { show: false } },
       ],
-      hooks: { setCursor: [(/** @type {any} */ plot) => this.#tip(plot)] },
     };
   }
 
-  /** What the curve is at the pointer. @param {any} plot */
-  #tip(plot) {
-    const tip = /** @type {HTMLElement | null} */ (this.querySelector(".chart-tip"));
-    if (!tip) return;
-    const index = plot.cursor.idx;
-    const [at, unique, rate] = plot.data;
-    tip.hidden = index == null || plot.cursor.left < 0 || unique[index] == null;
-    if (tip.hidden) return;
-    tip.textContent = `${format.dateTime(at[index])}\n${format.count(unique[index])} items\n${format.rate(rate[index])} new a minute`;
-    const left = plot.cursor.left + plot.over.offsetLeft;
-    const flipped = left > this.clientWidth - tip.offsetWidth - 24;
-    tip.style.translate = `${flipped ? left - tip.offsetWidth - 12 : left + 12}px 14px`;
+  /** @param {any} data @param {number} index */
+  tip([at, unique, rate], index) {
+    if (unique[index] == null) return null;
+    return `${format.dateTime(at[index])}\n${format.count(unique[index])} items\n${format.rate(rate[index])} new a minute`;
   }
 }
 

@@ -2,66 +2,25 @@
 
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import * as format from "../format.js";
-import { cssColor, themeChanges } from "../theme.js";
-import { loadUPlot } from "../uplot.js";
+import { cssColor } from "../theme.js";
+import { PlotElement, upward, wholeNumbers } from "./plot_element.js";
 
-const HEIGHT = 300;
 const TABLE_ROWS = 8;
 
-class DiscoveryChart extends HTMLElement {
+class DiscoveryChart extends PlotElement {
   /** @type {any} a DiscoveryView */
   #discovery = null;
-  /** @type {any} */
-  #plot = null;
-  #UPlot = /** @type {any} */ (null);
-  #resized = new ResizeObserver(() => this.#resize());
-  #inSight = true;
-  #sight = new IntersectionObserver((entries) => {
-    this.#inSight = entries.at(-1)?.isIntersecting ?? true; // the newest of several
-    if (this.#inSight) this.#draw();
-  });
 
   /** @param {any} discovery a DiscoveryView, or null */
   set discovery(discovery) {
     if (discovery === this.#discovery) return;
     this.#discovery = discovery;
     if (!this.isConnected) return;
-    this.#frame();
-    if (this.#inSight) this.#draw();
+    this.frame();
+    if (this.inSight) this.draw();
   }
 
-  async connectedCallback() {
-    themeChanges.addEventListener("change", this.#recolor);
-    this.#frame();
-    this.#resized.observe(this);
-    this.#sight.observe(this);
-    try {
-      this.#UPlot = await loadUPlot();
-    } catch (error) {
-      this.#say(/** @type {Error} */ (error).message);
-      return;
-    }
-    if (this.isConnected) this.#draw();
-  }
-
-  disconnectedCallback() {
-    themeChanges.removeEventListener("change", this.#recolor);
-    this.#resized.disconnect();
-    this.#sight.disconnect();
-    this.#drop();
-  }
-
-  #recolor = () => {
-    this.#drop();
-    this.#draw();
-  };
-
-  #drop() {
-    this.#plot?.destroy();
-    this.#plot = null;
-  }
-
-  #frame() {
+  frame() {
     const words = summary(this.#discovery);
     render(
       html`<div class="panel-head chart-head">
@@ -91,62 +50,20 @@ class DiscoveryChart extends HTMLElement {
     );
   }
 
-  /** @param {string} message in the chart's place; empty: none */
-  #say(message) {
-    const place = /** @type {HTMLElement | null} */ (this.querySelector(".chart-empty"));
-    if (!place) return;
-    place.hidden = !message;
-    place.textContent = message;
+  draw() {
+    if (this.ready) this.show(aligned(this.#discovery), "The curve begins with the first responses.");
   }
 
-  #draw() {
-    if (!this.#UPlot || !this.isConnected) return;
-    const data = aligned(this.#discovery);
-    this.#say(data[0].length < 2 ? "The curve begins with the first responses." : "");
-    if (data[0].length < 2) {
-      this.#drop();
-      return;
-    }
-    if (this.#plot) this.#plot.setData(data);
-    else this.#plot = new this.#UPlot(this.#options(), data, this.querySelector(".chart-canvas"));
-  }
-
-  #resize() {
-    if (this.#plot && this.clientWidth) this.#plot.setSize({ width: this.clientWidth, height: HEIGHT });
-  }
-
-  #options() {
-    const [text, grid, items, itemsFill, band, afresh] = [
-      "--muted",
-      "--grid",
-      "--accent",
-      "--accent-wash",
-      "--band",
-      "--rate",
-    ].map(cssColor);
-    const font = `11px ${getComputedStyle(this).fontFamily}`;
-    const axis = { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
-    const whole = (/** @type {any} */ _plot, /** @type {number[]} */ splits) =>
-      splits.map((value) => (Number.isInteger(value) ? format.compact(value) : ""));
+  options() {
+    const [items, itemsFill, band, afresh] = ["--accent", "--accent-wash", "--band", "--rate"].map(cssColor);
+    const axis = this.axis();
     const line = { points: { show: false }, spanGaps: false };
     return {
-      width: this.clientWidth,
-      height: HEIGHT,
       padding: [10, 12, 0, 0],
-      legend: { show: false },
-      cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false } },
-      scales: {
-        x: { time: false },
-        y: {
-          range: (/** @type {any} */ _plot, /** @type {number} */ _least, /** @type {number} */ most) => [
-            0,
-            Math.max(1, most * 1.06),
-          ],
-        },
-      },
+      scales: { x: { time: false }, y: { range: upward } },
       axes: [
-        { ...axis, space: 60, size: 30, values: whole },
-        { ...axis, size: 54, values: whole },
+        { ...axis, space: 60, size: 30, values: wholeNumbers },
+        { ...axis, size: 54, values: wholeNumbers },
       ],
       series: [
         {},
@@ -157,26 +74,17 @@ class DiscoveryChart extends HTMLElement {
         { ...line, stroke: afresh, width: 1.25, dash: [2, 4] },
       ],
       bands: [{ series: [4, 3], fill: band }],
-      hooks: { setCursor: [(/** @type {any} */ plot) => this.#tip(plot)] },
     };
   }
 
-  /** What the curve is at the pointer. @param {any} plot */
-  #tip(plot) {
-    const tip = /** @type {HTMLElement | null} */ (this.querySelector(".chart-tip"));
-    if (!tip) return;
-    const index = plot.cursor.idx;
-    tip.hidden = index == null || plot.cursor.left < 0;
-    if (tip.hidden) return;
-    const [responses, found, ahead, low, high, afresh] = plot.data.map((/** @type {any[]} */ values) => values[index]);
+  /** @param {any} data @param {number} index */
+  tip(data, index) {
+    const [responses, found, ahead, low, high, afresh] = data.map((/** @type {any[]} */ values) => values[index]);
     const lines =
       found == null
         ? [`about ${format.count(ahead)} items`, span(low, high), `${format.count(afresh)} if asked afresh`]
         : [`${format.count(found)} items`];
-    tip.textContent = [format.plural(responses, "response"), ...lines].join("\n");
-    const left = plot.cursor.left + plot.over.offsetLeft;
-    const flipped = left > this.clientWidth - tip.offsetWidth - 24;
-    tip.style.translate = `${flipped ? left - tip.offsetWidth - 12 : left + 12}px 14px`;
+    return [format.plural(responses, "response"), ...lines].join("\n");
   }
 }
 
