@@ -17,7 +17,7 @@ from tester.fake_provider import http
 from tester.fake_provider.anthropic_dialect import AnthropicDialect
 from tester.fake_provider.dialect import Asked, Dialect, to_json
 from tester.fake_provider.exchange import Connection
-from tester.fake_provider.faults import Fault, FaultPlan
+from tester.fake_provider.faults import Fault, FaultKind, FaultPlan
 from tester.fake_provider.gemini_dialect import PATH as GEMINI_PATH
 from tester.fake_provider.gemini_dialect import GeminiDialect
 from tester.fake_provider.ledger import Entry, Ledger, fingerprint
@@ -27,6 +27,8 @@ from tester.fake_provider.script import Script, refusal, write_script
 
 _HOST = "127.0.0.1"
 _BACKLOG = 512
+_DRIP_CHARS = 40
+"""Characters in an event at least, where each byte is sent alone: the loop takes a millisecond for one."""
 _THOUGHTS = "The user wants a list. I think of many."
 
 _body: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
@@ -215,7 +217,7 @@ class FakeProvider:
             asked,
             draw.sample(self.universe, self._items_per_response) if purpose is Purpose.LIST else lines,
             fault=fault,
-            chunk_chars=self._chunk_chars,
+            chunk_chars=max(self._chunk_chars, _DRIP_CHARS if fault and fault.kind is FaultKind.DRIP else 0),
             thoughts=self._thoughts,
             padding_chars=self._padding_chars,
             date=formatdate(time.time() + ((fault and fault.retry_after_s) or 0), usegmt=True),

@@ -9,7 +9,8 @@ import pytest
 
 from tester.scenario import Context
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
+"""For one command: the retries of `faults` alone wait for half a minute, and on a busy machine all takes longer."""
 
 
 @pytest.fixture

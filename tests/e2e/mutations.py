@@ -1210,7 +1210,7 @@ _WEB_MODE = (
         name="budget-not-kept",
         breaks="a budget that is given while a topic runs is not kept",
         scenario=STEERED,
-        message=r"^an end because of the budget: not within",
+        message=r"^an end because of the budget: not within|^how it ended: \('finished', 'max_cost'\) was expected",
         timeout_s=30.0,
         orchestrator="""
             from orchestrator.run import Run
