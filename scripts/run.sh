@@ -11,7 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 orchestrator=$here/.venv/bin/orchestrator
 
 case "${1:-}" in
-  export|merges|--help|-h|--version) exec "$orchestrator" "$@" ;;
+  export|merges|rejected|--help|-h|--version) exec "$orchestrator" "$@" ;;
 esac
 arguments=("$@")
 has() { local word; for word in "${arguments[@]:-}"; do case "$word" in "$1"|"$1"=*) return 0 ;; esac; done; return 1; }
