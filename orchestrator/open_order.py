@@ -44,6 +44,7 @@ class OpenOrder:
         self.replaces: int | None = None
         self.replaced = False
         self.torn = False
+        self.cut = False
 
     @property
     def judges(self) -> bool:

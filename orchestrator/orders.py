@@ -366,6 +366,7 @@ class OrderDesk:
         order = self._take(message.order_id, message.usage, cost_usd, certain=certain)
         order.provider.on_success()
         order.torn = message.finish_reason in _TORN
+        order.cut = message.finish_reason == "repeating"
         self.close(order, "done", None, message)
         return order
 
@@ -440,7 +441,7 @@ class OrderDesk:
         elif order.ask.mode == "plan" and state == "done":
             parts = self._explorer.planned(order.id, list(order.received))
             self._store.keep_parts(order.id, parts)
-        self._explorer.ended(order.id, complete=state == "done" and order.whole)
+        self._explorer.ended(order.id, complete=state == "done" and order.whole, cut=order.cut)
         self._store.end_order(
             order.id,
             state=state,

@@ -182,7 +182,7 @@ class ConfigBuilder:
         return self._set("seed", number)
 
     def strategy(self, name: str) -> Self:
-        """How to ask: `auto`, `plain`, `listed`, `facets` or `letters`."""
+        """How to ask: `auto`, `plain`, `listed`, `facets`, `letters`, `languages` or `continued`."""
         return self._set("strategy", name)
 
     def until_coverage(self, share: float) -> Self:
@@ -200,6 +200,14 @@ class ConfigBuilder:
     def checks(self, switch: str) -> Self:
         """Whether items are checked for being of the topic's kind: `on` or `off`."""
         return self._set("checks", switch)
+
+    def validate(self, who: str) -> Self:
+        """Whether a model judges items: `off`, `on`, or a provider that judges alone."""
+        return self._set("validate", who)
+
+    def patience(self, items: int) -> Self:
+        """End an answer once so many items in a row were known."""
+        return self._set("patience", items)
 
     def avoid_share(self, share: float) -> Self:
         """Share of the model's context for the list of known items, 0 to 0.9."""

@@ -304,8 +304,8 @@ class Explorer:
         if order.ask.mode != "audit":
             self.incidence.found_elsewhere(ids)
 
-    def ended(self, order_id: int, *, complete: bool) -> None:
-        """A response has come to its end; one that is not complete tells little."""
+    def ended(self, order_id: int, *, complete: bool, cut: bool = False) -> None:
+        """A response has come to its end; one that is not complete tells little, one that was cut short a bit more."""
         order = self._open.pop(order_id, None)
         if order is None:
             return
@@ -332,7 +332,7 @@ class Explorer:
             price = self._price(arm, self._traits[order.provider], listed=len(order.listed))
             self.worth.answered(order.provider, new=order.new, expected=order.expected, price=price)
         first = not self.yields.responses
-        self.yields.answered(arm, order.new, len(order.ids), fresh=order.ask.mode == "audit")
+        self.yields.answered(arm, order.new, len(order.ids), fresh=order.ask.mode == "audit", cut=cut)
         self._answer_items += (1.0 if first else _SLOWLY) * (len(order.ids) - self._answer_items)
         if order.ask.mode == "audit" and complete:
             self.incidence.add(item_ids=order.ids, model=order.provider)

@@ -70,8 +70,16 @@ class Yields:
         """A draw of it, so that what is uncertain is tried."""
         return arm.draw(arm.recent if arm.calls else self.first_of(arm.way), rng) * self._trend(arm)
 
-    def answered(self, arm: Arm, new: int, distinct: int, *, fresh: bool) -> None:
-        """Note a response of an arm, and tell the arm."""
+    def answered(self, arm: Arm, new: int, distinct: int, *, fresh: bool, cut: bool = False) -> None:
+        """Note a response of an arm, and tell the arm.
+
+        Args:
+            arm: Whose it is.
+            new: Items that were new.
+            distinct: Items that it named.
+            fresh: Whether it was asked afresh.
+            cut: Whether it was ended early: after `forget_lately` such a one does not count.
+        """
         if arm.calls == 0:
             before = self._first.get(arm.way)
             self._first[arm.way] = new if before is None else before + _FIRST * (new - before)
@@ -87,9 +95,11 @@ class Yields:
             self.typical += (_SLOWLY if self._lately else 1.0) * (distinct - self.typical)
         arm.answered(new, distinct)
         arm.short = distinct < self._tuning.short_below * self.typical
+        self.responses += 1
+        if cut and self._missing:
+            return
         self._lately.append(new)
         self._missing = max(0, self._missing - 1)
-        self.responses += 1
 
     def forget_lately(self) -> None:
         """What came lately was no measure: `lately` is to be told by so many responses anew."""

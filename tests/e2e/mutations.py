@@ -270,7 +270,7 @@ _ITEMS_ON_THEIR_WAY = (
         name="store-drops-an-item",
         breaks="the store takes one item of each batch for nothing",
         scenario=PROVIDERS,
-        message=r"^new \+ duplicate \+ held \+ blank \+ parts of 'process items'",
+        message=r"^new \+ duplicate \+ held \+ blank \+ parts \+ judgements of 'process items'",
         orchestrator="""
             import msgspec
             from orchestrator.store.store import _Intake
@@ -284,7 +284,7 @@ _ITEMS_ON_THEIR_WAY = (
         name="store-drops-an-item-of-the-simulated-model",
         breaks="the same where no ledger tells what was sent: the item is counted as blank",
         scenario=FIRST_RUN,
-        message=r"blank \+ parts of 'process items'",
+        message=r"blank \+ parts \+ judgements of 'process items'",
         orchestrator="""
             import msgspec
             from orchestrator.store.store import _Intake
@@ -503,8 +503,8 @@ _ORDERS = (
                     return False
 
             @instead_of(OpenOrder, "__init__")
-            def init(original, self, provider):
-                original(self, provider)
+            def init(original, self, *given, **named):
+                original(self, *given, **named)
                 self.named = Forgetful()
         """,
     ),
@@ -1230,8 +1230,8 @@ _WEB_MODE = (
             import archive.export
 
             @instead_of(archive.export, "_rows")
-            def rows(original, database):
-                return iter(list(original(database))[:-1])
+            def rows(original, *given, **named):
+                return iter(list(original(*given, **named))[:-1])
         """,
     ),
     Mutation(

@@ -168,6 +168,7 @@ def test_a_folder_of_the_format_before_can_be_judged_and_exported(tmp_path: Path
     store.close()
     database = sqlite3.connect(tmp_path / "run.db")
     database.execute("DROP TABLE judgements")
+    database.execute("ALTER TABLE orders DROP COLUMN said")
     database.execute("PRAGMA user_version = 2")
     database.commit()
     database.close()

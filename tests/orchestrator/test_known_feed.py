@@ -10,6 +10,7 @@ from contract.messages import KNOWN_KEY_BYTES, Order
 from orchestrator import known_feed
 from orchestrator.events import StopReason
 from orchestrator.known_feed import KnownFeed
+from orchestrator.limits import DRY_RESPONSES
 from tests.orchestrator.puppets import Stage
 
 
@@ -164,6 +165,8 @@ def test_whole_answers_have_the_last_word() -> None:
         stage.round()
     result = stage.run.result()
     assert result.stop_reason is StopReason.EXHAUSTED
+    assert result.shortened_calls == sum(order.patience > 0 for order in orders) > 0
     last_cut = max(place for place, order in enumerate(orders) if order.patience)
-    assert result.shortened_calls == sum(order.patience > 0 for order in orders)
-    assert len(orders) - last_cut > 10
+    # The rule of dry answers counts whole ones too, so that the run may end before the explorer has seen its 16.
+    assert len(orders) - last_cut > 6
+    assert sum(not order.patience for order in orders) >= DRY_RESPONSES

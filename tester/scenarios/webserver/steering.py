@@ -25,6 +25,8 @@ _CONCURRENCY = 2
 _SIZE, _SMALLER = 10, 7
 _DOLLARS = 1000
 """For a million tokens, so that a few answers cost a dollar."""
+_NAMES = 40_000
+"""So many that the topic is not used up before its budget, however slow the machine is."""
 _BUDGET = 12.0
 """US dollars that the topic may still spend, at its end: more than what its open responses may cost."""
 
@@ -46,7 +48,7 @@ class Steering:
     def __init__(self, context: Context, *, key: str) -> None:
         self.topic_id = "river-towns"
         self.served = context.serve(
-            item_names(4000, context.seed), items_per_response=_SIZE, duration_s=0.3, valid_keys=[key]
+            item_names(_NAMES, context.seed), items_per_response=_SIZE, duration_s=0.3, valid_keys=[key]
         )
         self.environment = self.served.environment("openai", "anthropic", key=key)
         self.started = asyncio.Event()
