@@ -53,7 +53,7 @@ def formats() -> list[FormatOption]:
     return found
 
 
-def open_spool(folder: Path, format: str, *, valid: bool = False) -> Spool:  # noqa: A002
+def open_spool(folder: Path, format: str, *, valid: bool = False) -> Spool:  # noqa: A002 - as in export
     """Begin an export; returns when its first bytes are there, which takes half a second at a million items.
 
     Args:

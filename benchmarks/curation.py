@@ -85,7 +85,7 @@ def _spent(database: sqlite3.Connection, items: int) -> _Spent | None:
     if row is None:
         return None
     sums = "sum(attempts), sum(output_tokens), sum(cost_usd)"
-    return _Spent(*database.execute(f"SELECT {sums} FROM orders WHERE ended_at <= ?", row).fetchone())  # noqa: S608
+    return _Spent(*database.execute(f"SELECT {sums} FROM orders WHERE ended_at <= ?", row).fetchone())  # noqa: S608 - names of columns only
 
 
 def validation(repeats: int) -> Table:

@@ -101,7 +101,7 @@ def main() -> None:
     """Write the table and say how large it is."""
     text = render()
     PLACES.write_text(text, encoding="utf-8", newline="\n")
-    print(f"{PLACES.relative_to(ROOT)}: {text.count(chr(10))} places, {len(text.encode())} bytes")  # noqa: T201
+    print(f"{PLACES.relative_to(ROOT)}: {text.count(chr(10))} places, {len(text.encode())} bytes")  # noqa: T201 - a script
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from benchmarks.exhaustion.closed_worlds import closed_world
 from benchmarks.exhaustion.real import Ran, comparison, ratio_of_means, runs_table, token_budget, ways_table
 from benchmarks.exhaustion.real_runs import Job
 from benchmarks.exhaustion.token_curve import Answer
+from benchmarks.report import Table
 from contract.errors import ConfigurationError
 
 ELEMENTS = closed_world("elements").items
@@ -21,9 +22,9 @@ def ran(strategy: str, seed: int, *answers: Answer) -> Ran:
     return Ran(closed_world("elements"), Job("Chemical elements", strategy, seed), list(answers))
 
 
-def row(table: object, name: str) -> dict[str, float]:
+def row(table: Table, name: str) -> dict[str, float]:
     """A row's figures by name."""
-    rows = {label: dict(figures) for label, figures in table.rows}  # type: ignore[attr-defined]
+    rows = {label: {figure.name: figure.value for figure in figures} for label, figures in table.rows}
     return rows[name]
 
 
