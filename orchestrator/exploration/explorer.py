@@ -461,11 +461,11 @@ class Explorer:
     def noise(self) -> float:
         """New items of a response that are probably never-repeating noise: they will come for ever.
 
-        None are taken for it where what repeats has mostly come twice only: then the true items are hardly known
-        themselves, and nearly all that is new may be true.
+        None are taken for it where nothing repeats, or what repeats has mostly come twice only: then the true items
+        are hardly known themselves, and nearly all that is new may be true.
         """
         twice, more_often = self.incidence.repeated
-        if more_often < twice:
+        if not more_often or more_often < twice:
             return 0.0
         spurious = self.incidence.missing_share() - self.incidence.missing_share_without_noise()
         return spurious * self.size if self.incidence.responses >= _ENOUGH_FOR_NOISE else 0.0

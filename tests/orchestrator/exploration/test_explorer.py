@@ -576,3 +576,16 @@ def test_what_is_rejected_is_neither_known_nor_expected() -> None:
     assert (subject.known, subject.next_yield) == (32, 8.0)
     assert subject.incidence.sightings == 32
     assert not subject.incidence.held(1)
+
+
+def test_a_topic_of_which_nothing_repeats_is_not_taken_for_noise() -> None:
+    """Where fresh answers bring new items only, the topic is large, also if another answer has named one of them."""
+    feed = Feed(explorer("plain"))
+    for _ in range(10):
+        order, ask = feed.send()
+        feed.answer(order, ask, SIZE)
+    subject = feed.subject
+    subject.issued(99, Ask("explore", subject.arms[1]), "a")
+    subject.took(99, [1], [])
+    subject.ended(99, complete=True)
+    assert subject.noise == 0
