@@ -359,7 +359,7 @@ class Explorer:
         return facets
 
     def relive(self, past: PastOrder) -> None:
-        """Learn from an order of an earlier run as if it came back now; call it in the order of their issue.
+        """Learn from an order of an earlier run as if it came back now; call it in the order of their end.
 
         It need not have gone to a provider of this run.
         """

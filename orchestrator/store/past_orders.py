@@ -11,13 +11,14 @@ from contract.messages import WHOLE, Mode, Scope, Usage
 
 _ORDERS = """
 SELECT id, provider || ':' || model, mode, scope, listed, said, known_at_issue, state, new FROM orders
-WHERE state <> 'open' ORDER BY id
+WHERE state <> 'open' ORDER BY ended_at, id
 """
 _NAMED = """
-SELECT order_id, item_id FROM (
+WITH ended AS (SELECT id, row_number() OVER (ORDER BY ended_at, id) AS place FROM orders WHERE state <> 'open')
+SELECT place, item_id FROM (
     SELECT first_order AS order_id, id AS item_id FROM items WHERE first_order IS NOT NULL
     UNION ALL SELECT order_id, item_id FROM sightings
-) ORDER BY order_id, item_id
+) JOIN ended ON ended.id = order_id ORDER BY place, item_id
 """
 _FRESH_CALLS = """
 SELECT provider || ':' || model, size, input_tokens, output_tokens, cached_input_tokens, duration_s FROM orders
@@ -82,14 +83,17 @@ def fresh_calls(database: sqlite3.Connection) -> Iterator[FreshCall]:
 
 
 def past_orders(database: sqlite3.Connection) -> Iterator[PastOrder]:
-    """In the order of their issue. Memory does not grow with the folder; SQLite sorts on disk where it must."""
+    """In the order of their end, in which a run learns from them.
+
+    Memory does not grow with the folder; SQLite sorts on disk where it must.
+    """
     named = iter(database.execute(_NAMED))
     waiting = next(named, None)
-    for order_id, provider, mode, scope, listed, said, known, state, new in database.execute(_ORDERS):
+    for place, row in enumerate(database.execute(_ORDERS), 1):
+        order_id, provider, mode, scope, listed, said, known, state, new = row
         ids: list[int] = []
-        while waiting is not None and waiting[0] <= order_id:
-            if waiting[0] == order_id:
-                ids.append(waiting[1])
+        while waiting is not None and waiting[0] == place:
+            ids.append(waiting[1])
             waiting = next(named, None)
         parts = tuple(text for (text,) in database.execute(_PARTS, (order_id,))) if mode == "plan" else ()
         complete = state == "done"

@@ -250,7 +250,7 @@ class Store:
         return [found[item_id] for item_id in item_ids if item_id in found]
 
     def past_orders(self) -> Iterator[PastOrder]:
-        """All ended orders of the folder in the order of their issue, with what each has named."""
+        """All ended orders of the folder in the order of their end, with what each has named."""
         return past_orders(self._database)
 
     def fresh_calls(self) -> Iterator[FreshCall]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from archive.filesystem import FileSystem, RealFileSystem
@@ -22,8 +22,9 @@ def open_store(
     fresh: bool = False,
     max_items: int | None = None,
     filter_name: str = "rbloom",
+    clock: Callable[[], float] = lambda: 1_790_000_000.5,
 ) -> Store:
-    """An open store with the tests' defaults; the clock stands still."""
+    """An open store with the tests' defaults; the clock stands still unless told otherwise."""
     return Store.open(
         folder,
         topic,
@@ -32,7 +33,7 @@ def open_store(
         filter_name=filter_name,
         fresh=fresh,
         max_items=max_items,
-        clock=lambda: 1_790_000_000.5,
+        clock=clock,
     )
 
 

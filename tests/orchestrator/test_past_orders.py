@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from archive.format import SCHEMA_VERSION
 from contract.messages import Mode, Scope, Usage
 from orchestrator.exploration import Ask, Explorer, Traits
 from orchestrator.store.past_orders import FreshCall, PastOrder
-from tests.orchestrator.store_cases import batch, end, feed, open_store
+from tests.orchestrator.store_cases import batch, end, feed, issue, open_store
 
 _BIRDS = Scope(facet="birds", prefix="S")
 _BACK_TO = {
@@ -53,6 +54,26 @@ def test_what_was_asked_and_named_comes_back(tmp_path: Path) -> None:
         PastOrder(4, "openai:m-1", "audit", whole, 0, 3, False, 0, ()),
     ]
     again.close()
+
+
+def test_they_come_back_in_the_order_of_their_end(tmp_path: Path) -> None:
+    """A run learnt from them in that order, whichever was asked first; what each named stays with it."""
+    store = open_store(tmp_path, clock=map(float, itertools.count()).__next__)
+    first, second, third, fourth = (issue(store) for _ in range(4))
+    store.ingest([batch(second, ["Wren"]), batch(first, ["Robin", "Wren"]), batch(fourth, ["Swift"])])
+    end(store, fourth)
+    end(store, third)
+    store.ingest([batch(first, ["Rook"])])
+    end(store, second)
+    end(store, first)
+    store.flush()
+    assert [(past.id, past.new, past.item_ids) for past in store.past_orders()] == [
+        (fourth, 1, (3,)),
+        (third, 0, ()),
+        (second, 1, (1,)),
+        (first, 2, (1, 2, 4)),
+    ]
+    store.close()
 
 
 def test_what_fresh_answers_took_comes_back(tmp_path: Path) -> None:
