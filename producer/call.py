@@ -23,6 +23,11 @@ log = logging.getLogger(__name__)
 _CHARS_PER_TOKEN = 4
 _TORN = ("length", "looping", "repeating")
 """Finish reasons of answers whose last line is not whole: the model's limit, or our own end of the stream."""
+_AHEAD_CHARS = 64 * 1024
+"""So much of an answer is read while the orchestrator takes nothing: all of it, unless it is endless.
+
+What is not read is lost if the connection breaks: aiohttp drops what it holds. It has been paid for.
+"""
 
 
 class _Progress:
@@ -111,6 +116,7 @@ async def _stream(
     order: Order, call: Call, provider: Provider, progress: _Progress, outbox: Outbox, trace: CallTrace
 ) -> None:
     parser, repeats = progress.parser, progress.repeats
+    ahead = 0
     async with aclosing(provider.stream(call)) as stream:  # type: ignore[type-var] # adapters are async generators
         async for chunk in stream:
             trace.answered(chunk)
@@ -128,7 +134,11 @@ async def _stream(
                 if repeats is not None:
                     repeats.take(parsed)  # before anything can make them known
                 outbox.put_items(order.id, order.attempt, parsed.items, parsed.refused, trace)
-                await outbox.room()
+                if outbox.has_room:
+                    ahead = 0
+                elif (ahead := ahead + len(chunk.text)) > _AHEAD_CHARS:
+                    await outbox.room()
+                    ahead = 0
             if progress.finish_reason is not None:
                 continue
             # The model repeats itself, or what is known: every further token would be paid for nothing.

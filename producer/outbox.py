@@ -83,6 +83,11 @@ class Outbox:
         if self._pending >= _MAX_PENDING:
             self._room.clear()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the orchestrator has taken enough for more to be put."""
+        return self._room.is_set()
+
     async def room(self) -> None:
         """Wait until the orchestrator has taken enough for more to be put."""
         await self._room.wait()

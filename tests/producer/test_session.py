@@ -28,6 +28,7 @@ from contract.messages import (
 from producer.call import describe
 from producer.providers.base import Attributes, Call, Chunk, Target
 from producer.session import Session
+from tester.served import NAME_CHARACTERS, names
 
 _SETUP = ProviderSetup("test:x", "simulated", "x")
 
@@ -311,18 +312,14 @@ def test_an_unexpected_fault_of_an_adapter_is_a_failed_order_not_a_dead_process(
 
 
 def test_a_slow_orchestrator_slows_the_stream() -> None:
-    """While nothing is taken, no more than a bounded number of items is read from the model."""
-    lines = 20_000
-    provider = ScriptedProvider(
-        *(Chunk(f"Item {number} of many\nother {number}\n") for number in range(lines)), Chunk(finish_reason="stop")
-    )
-    read = 0
+    """While nothing is taken, no more than a bounded part of an endless answer is read from the model."""
+    lines = names(20_000, seed=1)
+    provider = ScriptedProvider(*(Chunk(f"{line}\n") for line in lines), Chunk(finish_reason="stop"))
 
     async def act(channel: MemoryChannel) -> None:
-        nonlocal read
         channel.open_valve.clear()
         channel.incoming.put_nowait(_order())
-        for _ in range(lines * 3):  # the event loop turns; nothing else can happen
+        for _ in range(len(lines) * 3):  # the event loop turns; nothing else can happen
             await asyncio.sleep(0)
         channel.open_valve.set()
         await channel.until(_ended)
@@ -331,7 +328,31 @@ def test_a_slow_orchestrator_slows_the_stream() -> None:
     biggest = max(
         len(message.items) + len(message.refused) for message in channel.sent if isinstance(message, ItemBatch)
     )
-    assert biggest < 2_500
+    assert 2_000 < biggest < 2_100 + 64 * 1024 // (NAME_CHARACTERS + 1)
+    assert channel.items() == lines
+
+
+def test_what_has_come_is_kept_though_the_orchestrator_takes_nothing_when_the_connection_breaks() -> None:
+    """An answer of usual length is read as it comes: what waits in a connection is lost with it."""
+    lines, broken = names(4_000, seed=1), asyncio.Event()
+
+    class Breaking(ScriptedProvider):
+        async def stream(self, call: Call) -> AsyncIterator[Chunk]:
+            for line in lines:
+                yield Chunk(f"{line}\n")
+            broken.set()
+            raise Overloaded("the connection broke")
+
+    async def act(channel: MemoryChannel) -> None:
+        channel.open_valve.clear()
+        channel.incoming.put_nowait(_order())
+        async with asyncio.timeout(10):
+            await broken.wait()
+        channel.open_valve.set()
+        await channel.until(_ended)
+
+    channel = _play(Breaking(), act)
+    assert channel.items() == lines
 
 
 def test_the_orchestrators_end_ends_the_session() -> None:
