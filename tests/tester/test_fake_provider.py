@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -227,6 +228,22 @@ def test_a_client_that_leaves_is_noticed() -> None:
             await fake.wait_for(lambda: fake.ledger.entries[0].disconnected)
             assert len(fake.ledger.entries[0].items) >= 2
             assert fake.ledger.in_flight == 0
+
+    asyncio.run(scenario())
+
+
+def test_nothing_counts_as_sent_to_a_client_that_has_left() -> None:
+    """A server that comes late, on a busy machine, must not count what a client that gave up cannot get."""
+
+    async def scenario() -> None:
+        async with FakeProvider(UNIVERSE) as fake:
+            document = json.dumps(body()).encode()
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(document)}\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", fake.port)) as client:  # while the server's loop stands still
+                client.sendall(head.encode() + document)
+            await fake.wait_for(lambda: bool(fake.ledger.entries and fake.ledger.entries[0].ended_at))
+            entry = fake.ledger.entries[0]
+        assert (entry.items, entry.sent_bytes, entry.finish_reason, entry.disconnected) == ([], 0, "", True)
 
     asyncio.run(scenario())
 
