@@ -27,7 +27,7 @@ from tester.process_table import MARKER
 _PASSED_ON = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables that a started command inherits; no other, so that no key, proxy or setting of the user's reaches it."""
 _SOURCES = Path(__file__).parents[1]
-CLOSE_S = 5.0
+CLOSE_S = 10.0
 """Seconds after the command's exit in which all its children must have closed its output."""
 PAGE_ADDRESS = r"the page is at (http://\S+)"
 """What the service of web mode says on stdout as soon as it takes requests."""

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 TOPIC = "River towns"
 TOPIC_FOLDER = Path("output") / "river-towns"
 """Where a run on `TOPIC` writes, seen from its working directory: "output/", the topic in lower case with hyphens."""
-LEFT_S = 2.0
-"""Seconds after a command's end in which all its processes must be gone."""
+LEFT_S = 10.0
+"""Seconds after a command's end in which all its processes must be gone. On an idle machine it takes a tenth of one."""
 _TRACE_S = 10.0
 """Seconds in which the rest of a trace must arrive; a process hands its spans over before it ends."""
 SPANS_FILE = "spans.jsonl"

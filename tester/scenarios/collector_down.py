@@ -20,8 +20,9 @@ _ARGUMENTS = ("--topic", TOPIC, "--provider", "test", "--producers", "2", "--ite
 _QUICK = ("--provider-option", "test.speed=0")
 _ITEMS_A_SECOND = ("--provider-option", "test.speed=60")
 _COST_S = 5.0
-"""Longest time that a dead collector may add on a busy machine. On an idle one it is under 2 s; what the exporters
-would take by themselves is 13.8 s and 20 s."""
+"""Longest time that a dead collector may add, or twice the time of a run with a healthy one where that is more: on a
+busy machine. On an idle one that run takes 1 s and a dead collector adds under 2 s; what the exporters would take by
+themselves is 13.8 s and 20 s."""
 _COMPLAINT = "traces cannot be delivered"
 
 
@@ -56,7 +57,8 @@ class CollectorDown:
         check_equal(f"log lines about a collector that does {fault}", ended.stderr.count(_COMPLAINT), 1)
         added_s = ended.duration_s - healthy.duration_s
         context.say(f"a collector that does {fault} added {added_s:.1f} s")
-        check(added_s < _COST_S, f"a collector that does {fault} added {added_s:.1f} s to the run")
+        most_s = max(_COST_S, 2 * healthy.duration_s)
+        check(added_s < most_s, f"a collector that does {fault} added {added_s:.1f} s to the run")
 
     def _over_grpc(self, context: Context) -> None:
         """Over gRPC a run's trace is as complete as over HTTP."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from contract import spans as names_of
 from tester.checks import check, check_consistent, check_equal, check_exit, check_none_lost, check_same_items
 from tester.command import Command
+from tester.fake_provider import Fault, FaultKind
 from tester.process_table import poll_until
 from tester.scenario import LEFT_S, TOPIC, Context
 from tester.scenarios.proof import proven
@@ -18,8 +20,8 @@ from tester.trace.lifecycle import exited
 _ITEMS = 20
 _PRODUCERS, _CONCURRENCY = 2, 2
 _IN_FLIGHT = _PRODUCERS * _CONCURRENCY
-_AT_ONCE_S = 5.0
-"""Longest time that "at once" may take, on a busy machine."""
+_STALL = Fault(FaultKind.STALL, after_items=2)
+"""An answer that never ends: a run that waits for it does not end at once."""
 
 
 class Interrupt:
@@ -57,7 +59,7 @@ class Interrupt:
 
     def _at_once(self, context: Context, number: signal.Signals) -> None:
         place = context.place(f"at-once-{number.name}")
-        served, command = _busy_run(context, place, duration_s=20.0)
+        served, command = _busy_run(context, place, faults=[_STALL] * _IN_FLIGHT)
         files = context.files(place)
         sent: set[str] = set()
 
@@ -72,7 +74,7 @@ class Interrupt:
             command.signal_group(number)
         else:
             command.signal(number)
-        ended = command.ended(_AT_ONCE_S)
+        ended = command.ended(context.timeout_s)
         check_exit(ended, 130)
         check_consistent(files)
         check_none_lost("items that were written before the end", files.lines(), sent)
@@ -87,21 +89,21 @@ class Interrupt:
         command = context.start("--topic", TOPIC, "--provider", "test", "--producers", "2", place=place)
         command.wait_for("exploring", context.timeout_s)
         command.signal(signal.SIGTERM)
-        ended = command.ended(_AT_ONCE_S)
+        ended = command.ended(context.timeout_s)
         check_exit(ended, 130)
         files = context.files(place)
         check_consistent(files)
         proven(context, ended, files)
 
 
-def _busy_run(context: Context, place: Path, *, duration_s: float) -> tuple[Served, Command]:
-    """A run whose every slot waits for a slow response."""
+def _busy_run(context: Context, place: Path, **options: Any) -> tuple[Served, Command]:
+    """A run whose every slot waits for a slow response; `options`: those of the provider."""
     served = context.serve(
         names(300, context.seed),
         items_per_response=_ITEMS,
         chunk_chars=NAME_CHARACTERS + 1,
         time_to_first_chunk_s=0.05,
-        duration_s=duration_s,
+        **options,
     )
     command = context.start(
         *("--topic", TOPIC, "--producers", str(_PRODUCERS), "--concurrency", str(_CONCURRENCY)),

@@ -118,7 +118,7 @@ def test_a_stopped_producer_holds_up_nobody(context: Context) -> None:
     command.signal_group(signal.SIGINT)
     command.wait_for("Ctrl-C again ends at once", context.timeout_s)
     command.signal_group(signal.SIGINT)
-    check_exit(command.ended(10.0), 130)
+    check_exit(command.ended(context.timeout_s), 130)
     check_consistent(files)
 
 
@@ -128,14 +128,14 @@ def test_a_hung_orchestrator_takes_its_producers_with_it(context: Context) -> No
     command = context.start(
         *("--topic", TOPIC, "--provider", "test", "--producers", "2", "--log-level", "debug"), place=place
     )
-    pids = [int(command.wait_for(rf"producer {n} is ready \(pid (\d+)", 60.0).group(1)) for n in range(2)]
+    pids = [int(command.wait_for(rf"producer {n} is ready \(pid (\d+)", context.timeout_s).group(1)) for n in range(2)]
     for pid in pids:
         assert kill(pid, signal.SIGSTOP)
     command.signal(signal.SIGKILL)
-    assert command.has_ended(10.0)
+    assert command.has_ended(context.timeout_s)
     for pid in pids:
         kill(pid, signal.SIGCONT)
-    assert poll_until(lambda: not marked(context.marker), 5.0)
+    assert poll_until(lambda: not marked(context.marker), context.timeout_s)
 
 
 def test_items_are_in_the_file_while_their_response_is_open(context: Context) -> None:
@@ -152,7 +152,7 @@ def test_items_are_in_the_file_while_their_response_is_open(context: Context) ->
     assert poll_until(lambda: len(files.lines(live=True)) >= 2, context.timeout_s)
     assert not served.entries()[0].ended_at
     command.signal(signal.SIGTERM)
-    check_exit(command.ended(10.0), 130)
+    check_exit(command.ended(context.timeout_s), 130)
 
 
 def test_an_item_counts_once_an_order(context: Context) -> None:

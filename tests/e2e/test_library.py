@@ -111,7 +111,7 @@ def test_a_killed_user_leaves_no_process() -> None:
     """SIGKILL for a program that has a constellation: its orchestrator, producers and fork server end all the same."""
     with TemporaryDirectory(prefix="n-", ignore_cleanup_errors=True) as folder:  # what it cannot remove any more
         pids = _killed_in(folder)
-        ended = poll_until(lambda: not [pid for pid in pids if _runs(pid)], 10.0)
+        ended = poll_until(lambda: not [pid for pid in pids if _runs(pid)], _WITHIN_S)
     for pid in pids:
         kill(pid, signal.SIGKILL)
     assert ended

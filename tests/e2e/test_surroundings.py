@@ -52,7 +52,7 @@ def test_nohup_lets_a_run_outlive_its_terminal(context: Context) -> None:
     assert poll_until(lambda: len(files.lines(live=True)) > before + 60 or not command.running, context.timeout_s)
     assert command.running
     command.signal(signal.SIGTERM)
-    check_exit(command.ended(10.0), 130)
+    check_exit(command.ended(context.timeout_s), 130)
 
 
 def test_a_killed_fork_server_is_replaced(context: Context) -> None:
@@ -70,7 +70,7 @@ def test_a_killed_fork_server_is_replaced(context: Context) -> None:
     before = len(files.lines(live=True))
     assert poll_until(lambda: len(files.lines(live=True)) > before or not command.running, context.timeout_s)
     command.signal(signal.SIGTERM)
-    check_exit(command.ended(10.0), 130)
+    check_exit(command.ended(context.timeout_s), 130)
     check_consistent(files)
 
 

@@ -28,7 +28,7 @@ from tester.trace import Span
 from tests.tester.trace.build import Run
 
 ROOT = Path(__file__).parents[2]
-_WITHIN_S = 30.0
+_WITHIN_S = 120.0
 _PLAYED = """
 import sys, threading
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +43,7 @@ class Endless:
 
 def start(context):
     command = context.start("--topic", "t", "--provider", "test", "--log-level", "debug", place=context.place("here"))
-    command.wait_for("is ready", 60.0)
+    command.wait_for("is ready", 120.0)
     print("up", command.pid, flush=True)
     return command
 
@@ -388,7 +388,9 @@ def test_a_trace_is_waited_for(context: Context, monkeypatch: pytest.MonkeyPatch
     first, *others = Run(producers=1, orders=1).spans
     parent = f"00-{first.trace_id}-{'0' * 15}1-01"
     show = (sys.executable, "-c", "")
-    ended = context.start(place=context.place("here"), program=show, environment={"TRACEPARENT": parent}).ended(20.0)
+    ended = context.start(place=context.place("here"), program=show, environment={"TRACEPARENT": parent}).ended(
+        _WITHIN_S
+    )
     context.collector.store.add(others)
     assert len(context.spans(ended)) == len(others)
     monkeypatch.setattr("tester.scenario._TRACE_S", 0.01)
@@ -407,11 +409,11 @@ def test_an_interrupted_scenario_leaves_nothing(
     """Ctrl-C or SIGTERM end the tester at once, with exit code 130, whatever its scenario waits for; nothing stays."""
     command, _ = _endless(context, temporary, "--scenario", name)
     command.signal(number)
-    ended = command.ended(10.0)
+    ended = command.ended(_WITHIN_S)
     assert ended.exit_code == 130
     assert "Traceback" not in ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("tester: interrupted")
-    assert poll_until(lambda: not _within(temporary), 5.0)
+    assert poll_until(lambda: not _within(temporary), _WITHIN_S)
     assert list(temporary.iterdir()) == []
 
 
@@ -420,8 +422,8 @@ def test_a_killed_tester_leaves_no_process(context: Context, temporary: Path) ->
     command, _ = _endless(context, temporary, "--scenario", "alone")
     assert len(_within(temporary)) > 2
     command.signal(signal.SIGKILL)
-    assert command.ended(10.0).exit_code == -signal.SIGKILL
-    assert poll_until(lambda: not _within(temporary), 10.0)
+    assert command.ended(_WITHIN_S).exit_code == -signal.SIGKILL
+    assert poll_until(lambda: not _within(temporary), _WITHIN_S)
 
 
 def test_keep_running_leaves_services_up(context: Context, temporary: Path) -> None:
