@@ -66,6 +66,8 @@ class Arm:
         new: Items that were new when it named them.
         distinct: Items that its responses named, each once a response.
         short: Whether its last response had fewer items than responses have.
+        unknown: Share of a fresh response's items that nothing had found when its last response came; kept where all of
+            the topic is asked about.
         list_length: Items on its last avoid-list.
         distinct_items: Items that it named, each once; counted for parts of the topic only (see `overlap`).
         shared: Items among them that other parts have named, too.
@@ -83,6 +85,7 @@ class Arm:
         self.new = 0
         self.distinct = 0
         self.short = False
+        self.unknown = 1.0
         self.list_length = 0
         self._listings: Counter[int] = Counter()
         self.distinct_items = 0

@@ -93,7 +93,7 @@ class Explorer:
         self.course = Course()
         self.known = 0
         self.tuning = tuning or Tuning()
-        self.yields = Yields(size, self.tuning)
+        self.yields = Yields(size, self.tuning, self.incidence.missing_share)
         self.arms: list[Arm] = [Arm(Way.PLAIN, WHOLE), Arm(Way.LISTED, WHOLE)]
         self._traits = traits
         self._strategy = strategy

@@ -40,7 +40,6 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
         trend_full: The same for a part.
         trend_short: The same for a part whose last answer fell short.
         trend_weight: They weigh like so many observations.
-        short_below: An answer falls short with less than this share of the usual items.
         crowding: What an order on its way leaves of the next one's yield in the same scope.
         letters_above: Letters are not tried where less than this share of a fresh response is unknown.
         letters_below: Letters come once the best facet brings less than this share of an answer.
@@ -68,7 +67,6 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     trend_full: float = 0.9
     trend_short: float = 0.3
     trend_weight: float = 3.0
-    short_below: float = 0.9
     crowding: float = 0.55
     letters_above: float = 0.01
     letters_below: float = 0.2
@@ -76,9 +74,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     facets_tried: int = 4
     languages_below: float = 0.1
     conversation: int = 4
-    split_below: float = 0.4
-    split_items: float = 5.0
-    split_gain: float = 0.8
+    split_below: float = 0.8
+    split_items: float = 6.0
+    split_gain: float = 0.3
     close_below: float = 0.3
     exhausted_below: float = 1 / 60
     siblings_tried: int = 4

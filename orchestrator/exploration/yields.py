@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from contract.messages import WHOLE
@@ -24,6 +26,11 @@ _FORGOTTEN = 0.97
 _COUNTS_WHOLE = 20.0
 """A fall from so many new items counts as one observation; from fewer, as less: it is chance."""
 _STEEPEST_RISE = 2.0
+_SPREAD, _SPREAD_WEIGHT = 0.05, 3.0
+"""Standard deviation of the length of answers about all of the topic, as a share of it, and as how many of them that
+weighs until some were seen."""
+_SHORT_SPREADS = 2.0
+"""An answer that is by so many standard deviations shorter than those fell short: hardly by chance."""
 
 
 class _Kind(NamedTuple):
@@ -39,21 +46,25 @@ class Yields:
     Args:
         size: Items that an order asks for.
         tuning: The explorer's.
+        unknown: The share of a fresh response's items that nothing has found, as it is now, 0 to 1.
 
     Attributes:
         responses: How many there were.
         typical: Distinct items of an answer about all of the topic.
     """
 
-    def __init__(self, size: int, tuning: Tuning) -> None:
+    def __init__(self, size: int, tuning: Tuning, unknown: Callable[[], float] = lambda: 1.0) -> None:
         self.responses = 0
         self.typical = float(size)
         self._size = size
         self._tuning = tuning
+        self._unknown = unknown
         self._first: dict[Way, float] = {}
         self._falls: dict[_Kind, tuple[float, float]] = {}
         self._lately: deque[int] = deque(maxlen=_LATELY)
         self._missing = 0
+        self._lengths = 0.0
+        self._squares = 0.0
         self._split_gain = 2 * tuning.split_gain
 
     def expected(self, arm: Arm) -> float:
@@ -92,14 +103,25 @@ class Yields:
             fall = min(_STEEPEST_RISE, new / arm.recent)
             self._falls[self._kind(arm)] = (_FORGOTTEN * weight + seen, _FORGOTTEN * total + seen * fall)
         if fresh:
+            if self._lengths:
+                self._squares += (distinct - self.typical) ** 2
+            self._lengths += 1
             self.typical += (_SLOWLY if self._lately else 1.0) * (distinct - self.typical)
         arm.answered(new, distinct)
-        arm.short = distinct < self._tuning.short_below * self.typical
+        if arm.scope == WHOLE:
+            arm.unknown = self._unknown()
+        arm.short = self.typical - distinct > _SHORT_SPREADS * self._spread
         self.responses += 1
         if cut and self._missing:
             return
         self._lately.append(new)
         self._missing = max(0, self._missing - 1)
+
+    @property
+    def _spread(self) -> float:
+        """Standard deviation of the length of fresh answers."""
+        usual = _SPREAD_WEIGHT * (_SPREAD * self.typical) ** 2
+        return math.sqrt((usual + self._squares) / (_SPREAD_WEIGHT + max(0.0, self._lengths - 1)))
 
     def forget_lately(self) -> None:
         """What came lately was no measure: `lately` is to be told by so many responses anew."""
@@ -140,7 +162,16 @@ class Yields:
         tuning, kind = self._tuning, self._kind(arm)
         prior = tuning.trend_whole if kind.whole else tuning.trend_short if kind.short else tuning.trend_full
         weight, total = self._falls.get(kind, (0.0, 0.0))
-        return min(1.0, (total + tuning.trend_weight * prior) / (weight + tuning.trend_weight))
+        trend = (total + tuning.trend_weight * prior) / (weight + tuning.trend_weight)
+        return self._since(arm) * min(1.0, trend)
+
+    def _since(self, arm: Arm) -> float:
+        """What is left of an arm's yield after what others have found since its last response.
+
+        It is told for those about all of the topic, whose yield falls as a fresh response's does. What a part has left
+        depends on who has asked about it: with the same factor for parts a search took 22 to 29 % more calls.
+        """
+        return min(1.0, self._unknown() / arm.unknown) if arm.scope == WHOLE and arm.unknown > 0 else 1.0
 
     @staticmethod
     def _kind(arm: Arm) -> _Kind:

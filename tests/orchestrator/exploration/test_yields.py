@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import statistics
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,37 @@ def test_an_answer_that_falls_short_says_that_little_is_left() -> None:
     yields.answered(full, 25, 60, fresh=False)
     yields.answered(short, 25, 30, fresh=False)
     assert yields.expected(short) < 0.6 * yields.expected(full)
+
+
+@pytest.mark.parametrize(
+    ("usual", "falls_short"),
+    [([60] * 8, True), ([60, 48, 55, 60, 44, 57, 51, 60], False), ([], False)],
+    ids=["always 60", "44 to 60", "not known"],
+)
+def test_what_falls_short_depends_on_how_answers_usually_vary(usual: list[int], falls_short: bool) -> None:
+    """55 of 60 items are few for a model that always gives 60, and nothing strange for one that gives 44 to 60."""
+    yields = Yields(SIZE, Tuning())
+    for items in usual:
+        yields.answered(Arm(Way.PLAIN, WHOLE), 10, items, fresh=True)
+    part = facet("part")
+    yields.answered(part, 25, 55, fresh=False)
+    assert part.short is falls_short
+
+
+def test_what_asks_about_all_falls_with_what_others_find() -> None:
+    """A list of known items that brought much is expected to bring less once parts have found most; a part is not."""
+    unknown = 0.6
+    yields = Yields(SIZE, Tuning(), lambda: unknown)
+    whole, part = Arm(Way.LISTED, WHOLE), facet("part")
+    for arm in (whole, part):
+        yields.answered(arm, 30, 60, fresh=False)
+    before = yields.expected(whole), yields.expected(part)
+    unknown = 0.15
+    assert (yields.expected(whole), yields.expected(part)) == (pytest.approx(before[0] / 4), before[1])
+    unknown = 0.9  # a rise says that an estimate was wrong, not that there is more
+    assert yields.expected(whole) == before[0]
+    unknown = 0.0
+    assert yields.expected(whole) == 0
 
 
 def test_how_yields_fall_is_learnt() -> None:
