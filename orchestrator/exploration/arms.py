@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 import msgspec
@@ -20,8 +20,8 @@ _MEMORY = 0.55
 _PRIOR_RESPONSES = 0.6
 """What the siblings say weighs as much as so many responses of the arm's own."""
 _MOST_FAILURES = 3
-_NAMED_PRIOR = 0.2
-"""Sightings added to those of an item, in one response more: once in one response is no certainty."""
+_AGAIN = 0.9
+"""Chance that an answer about a part names an item again which the one before it did, if answers keep to the part."""
 _REMEMBERED = 2000
 """So many of an arm's items are remembered for its avoid-list."""
 
@@ -91,6 +91,8 @@ class Arm:
         self.distinct_items = 0
         self.shared = 0
         self._failures = 0
+        self._common = 0.0
+        self._recurring = 0.0
         self._weight = 0.0
         self._sum = 0.0
         self._distinct_sum = 0.0
@@ -144,12 +146,35 @@ class Arm:
         shape = self._sum + _PRIOR_RESPONSES * prior
         return rng.gammavariate(max(shape, 1e-3), 1.0 / (self._weight + _PRIOR_RESPONSES))
 
-    def chances(self, most: int) -> list[Listed]:
-        """The items that it named, with the chance that its next answer would name them again."""
-        return [
-            Listed(item, min(1.0, (count + _NAMED_PRIOR) / (self.calls - self._listings[item] + 1)))
-            for item, count in self.named.most_common(most)
-        ]
+    def chances(self, most: int, share_of: Callable[[int], float]) -> list[Listed]:
+        """The items that it named, with the chance that its next answer would name them again.
+
+        Args:
+            most: So many at most, those first that it named most often.
+            share_of: The share of fresh responses that name an item.
+        """
+        usual = self._usual
+        chances: list[Listed] = []
+        for item, count in self.named.most_common(most):
+            once = (1 - usual) * _AGAIN + usual * share_of(item)
+            unlisted = self.calls - self._listings[item]
+            # The first sighting says that the item is in reach, the others how often it comes; `once` weighs as two.
+            chances.append(Listed(item, min(1.0, (count - 1 + 2 * once) / (unlisted + 1))))
+        return chances
+
+    def compared(self, common: float, recurring: float) -> None:
+        """Note how much a response had in common with fresh ones; see `Incidence.common`."""
+        self._common += common
+        self._recurring += recurring
+
+    @property
+    def _usual(self) -> float:
+        """How far its responses are like fresh ones, 0 to 1: about 1 where a model does not keep to the part.
+
+        Then what they named comes again as often as in fresh responses, which is seldom for most items. Without this
+        a model that keeps neither to parts nor to lists seemed to keep to lists, and was given long ones for nothing.
+        """
+        return min(1.0, self._common / self._recurring) if self._recurring > 0 else 0.0
 
     def listed(self, item_ids: Iterable[int]) -> None:
         """Note what stood on the avoid-list of a response that has ended."""

@@ -40,6 +40,9 @@ class OpenAsk:
         provider: Whom it went to.
         listed: What of its list fitted into the prompt.
         expected: New items that its arm was expected to bring.
+
+    Attributes:
+        list_known: Whether `listed` is all that it was asked to leave out: an earlier run's lists are not known.
     """
 
     def __init__(self, ask: Ask, provider: str, listed: tuple[Listed, ...] = (), expected: float = 0.0) -> None:
@@ -49,3 +52,4 @@ class OpenAsk:
         self.expected = expected
         self.ids: dict[int, None] = {}
         self.new = 0
+        self.list_known = True

@@ -324,6 +324,8 @@ class Explorer:
                 self.incidence.found_elsewhere(order.ids)
             arm.failed()
             return
+        if arm.scope != WHOLE and order.list_known:
+            arm.compared(*self.incidence.common(order.ids, [one.item_id for one in order.listed]))
         if order.listed:
             self.lists.answered(arm, order.provider, order.listed, order.ids)
         if arm.way is Way.CONTINUED:
@@ -377,6 +379,7 @@ class Explorer:
             arm.in_flight += 1
             self._fresh_issued += fresh and past.complete  # one that was cut off does not count among the first
             order.new = past.new
+            order.list_known = not past.listed
             order.ids = dict.fromkeys(past.item_ids)
             self._overlaps.took(arm, past.item_ids)
             arm.took(past.item_ids)

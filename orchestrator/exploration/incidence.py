@@ -49,6 +49,7 @@ class Incidence:
         self._sum = 0
         self._twice = 0
         self._more_often = 0
+        self._recurrences = 0
         self._responses = 0
         self._sum_elsewhere = 0
 
@@ -105,6 +106,7 @@ class Incidence:
         self._sum += len(ids)
         free = ids[~self._elsewhere[ids]]
         self._account(free, -1)
+        self._recurrences += int(self._counts[ids].sum())
         self._counts[ids] += 1
         thrice = int((self._counts[ids] == 3).sum())
         self._twice += int((self._counts[ids] == 2).sum()) - thrice
@@ -147,6 +149,8 @@ class Incidence:
         for times in range(1, FOLLOWED + 1):
             np.subtract.at(self._sizes, self._seen[free[self._counts[free] == times], :times].ravel(), 1)
         self._sum -= int(self._counts[ids].sum())
+        counts = self._counts[ids].astype(np.int64)
+        self._recurrences -= int((counts * (counts - 1) // 2).sum())
         self._twice -= int((self._counts[ids] == 2).sum())
         self._more_often -= int((self._counts[ids] > 2).sum())
         self._counts[ids] = 0
@@ -163,6 +167,27 @@ class Incidence:
         if len(known) > count:
             known = known[np.argpartition(self._counts[known], len(known) - count)[-count:]]
         return [(int(item), float(self._counts[item]) / self._responses) for item in known]
+
+    def common(self, item_ids: Iterable[int], without: Iterable[int] = ()) -> tuple[float, float]:
+        """How much an answer has in common with fresh ones, and how much one of them has with the others.
+
+        Args:
+            item_ids: What the answer named.
+            without: What it was asked to leave out: not looked at.
+
+        Returns:
+            Items of the answer that a fresh response names too, on average, and the same for a fresh response in the
+            answer's place; 0 and 0 before two responses.
+        """
+        if self._responses < 2:
+            return 0.0, 0.0
+        left_out = _distinct(without)
+        ids = np.setdiff1d(_distinct(item_ids), left_out)
+        left_out = left_out[left_out < len(self._counts)]
+        counts = self._counts[left_out].astype(np.int64)
+        pairs = self._responses * (self._responses - 1) / 2
+        recurring = (self._recurrences - float((counts * (counts - 1) // 2).sum())) / pairs
+        return float(self._counts[ids[ids < len(self._counts)]].sum()) / self._responses, recurring
 
     def share_of(self, item_id: int) -> float:
         """The share of the fresh responses that named the item (0 before the first), half a sighting added."""

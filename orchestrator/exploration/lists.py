@@ -75,7 +75,7 @@ class AvoidLists:
 
     def _likely(self, arm: Arm) -> list[Listed]:
         """The items that an answer would name, if none were listed."""
-        own = arm.chances(MAX_AVOID)
+        own = arm.chances(MAX_AVOID, self._incidence.share_of)
         if arm.way is Way.LISTED:
             often = dict(self._incidence.most_named(MAX_AVOID))
             rest = [one for one in own if one.item_id not in often]

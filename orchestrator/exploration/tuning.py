@@ -65,7 +65,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     optimism: float = 0.7
     trend_whole: float = 0.95
     trend_full: float = 0.9
-    trend_short: float = 0.3
+    trend_short: float = 0.1
     trend_weight: float = 3.0
     crowding: float = 0.55
     letters_above: float = 0.01

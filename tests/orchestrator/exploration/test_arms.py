@@ -11,6 +11,11 @@ from contract.messages import Scope
 from orchestrator.exploration.arms import Arm, Way
 
 
+def _never(item_id: int) -> float:
+    """No fresh response names any item."""
+    return 0.0
+
+
 def arm() -> Arm:
     """An arm that was never asked."""
     return Arm(Way.FACET, Scope(facet="gases"))
@@ -70,10 +75,10 @@ def test_what_was_named_more_often_is_likelier_to_come_again() -> None:
     for ids in ({1, 2, 3}, {2, 3}, {3}):
         asked.took(ids)
         asked.answered(new=1, distinct=len(ids))
-    chances = {one.item_id: one.chance for one in asked.chances(10)}
+    chances = {one.item_id: one.chance for one in asked.chances(10, _never)}
     assert 0 < chances[1] < chances[2] < chances[3] <= 1
-    assert [one.item_id for one in asked.chances(2)] == [3, 2]
-    assert asked.chances(0) == []
+    assert [one.item_id for one in asked.chances(2, _never)] == [3, 2]
+    assert asked.chances(0, _never) == []
 
 
 def test_an_item_that_was_listed_had_no_chance_to_come_again() -> None:
@@ -85,7 +90,7 @@ def test_an_item_that_was_listed_had_no_chance_to_come_again() -> None:
     listed.listed([7])
     for one in (listed, left):
         one.answered(new=0, distinct=0)
-    assert listed.chances(1)[0].chance > left.chances(1)[0].chance
+    assert listed.chances(1, _never)[0].chance > left.chances(1, _never)[0].chance
 
 
 def test_what_is_remembered_for_avoid_lists_is_bounded() -> None:

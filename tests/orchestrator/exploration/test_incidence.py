@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 
@@ -175,6 +176,20 @@ def test_the_counts_are_those_of_a_plain_count(all_of: Responses, elsewhere: lis
         assert incidence.yield_of(model) == (expected if expected is None else pytest.approx(expected))
 
 
+@given(responses, st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20)))
+def test_what_an_answer_has_in_common_with_fresh_ones(all_of: Responses, named: set[int], left_out: set[int]) -> None:
+    """Each is the mean of what two answers share, over all of them or over all their pairs, without what was listed."""
+    fresh = [set(items) - left_out for _, items in all_of]
+    pairs = list(itertools.combinations(fresh, 2))
+    expected = (0.0, 0.0)
+    if pairs:
+        expected = (
+            sum(len(one & (named - left_out)) for one in fresh) / len(fresh),
+            sum(len(one & other) for one, other in pairs) / len(pairs),
+        )
+    assert counted(all_of).common(named, left_out) == pytest.approx(expected)
+
+
 @given(responses, st.integers(1, 6))
 def test_repeating_what_is_known_never_lowers_coverage_much(all_of: Responses, size: int) -> None:
     """One more response of items that came three times or more leaves Q1 and Q2 alone: less is missing, if anything."""
@@ -211,6 +226,7 @@ def test_what_is_forgotten_was_never_named(all_of: Responses, forgotten: set[int
     assert incidence.missing_share() == expected.missing_share()
     assert not any(incidence.held(item) for item in forgotten)
     assert incidence.repeated == expected.repeated
+    assert incidence.common(range(13)) == pytest.approx(expected.common(range(13)))
     counts = Counter(item for _, items in all_of for item in set(items))
     if all(counts[item] <= FOLLOWED for item in forgotten):
         assert incidence.sizes.tolist() == expected.sizes.tolist()

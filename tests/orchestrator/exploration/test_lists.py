@@ -130,3 +130,21 @@ def test_each_provider_is_judged_by_its_own_answers() -> None:
     assert listed(lists, arm) == set()
     assert lists.compliance("x")["whole"] < 0.1
     assert lists.compliance("y")["whole"] > 0.9
+
+
+def test_a_part_that_a_model_does_not_keep_to_is_no_part() -> None:
+    """Answers about it that name what fresh ones name will name its rare items again as seldom as those do."""
+    incidence = Incidence()
+    for rare in (11, 12, 13, 14):
+        incidence.add("a", [*range(1, 11), rare])
+    kept, not_kept = (Arm(Way.FACET, Scope(facet=name)) for name in ("kept", "not kept"))
+    for arm, named in ((kept, range(20, 31)), (not_kept, [*range(1, 11), 30])):
+        arm.took(named)
+        arm.answered(new=1, distinct=11)
+        arm.compared(*incidence.common(named))
+    chance_of = {
+        arm: {one.item_id: one.chance for one in arm.chances(99, incidence.share_of)} for arm in (kept, not_kept)
+    }
+    assert chance_of[kept][30] == pytest.approx(0.9)
+    assert chance_of[not_kept][30] == pytest.approx(0.1, abs=0.02)
+    assert chance_of[not_kept][1] == pytest.approx(0.9, abs=0.02)
