@@ -21,7 +21,9 @@ _ITEMS = 20
 _PRODUCERS, _CONCURRENCY = 2, 2
 _IN_FLIGHT = _PRODUCERS * _CONCURRENCY
 _STALL = Fault(FaultKind.STALL, after_items=2)
-"""An answer that never ends: a run that waits for it does not end at once."""
+"""An answer that never ends by itself."""
+_READ_TIMEOUT_S = 30
+"""A run that waits for such answers ends as late, with orders that were not cancelled."""
 
 
 class Interrupt:
@@ -32,7 +34,11 @@ class Interrupt:
 
     def run(self, context: Context) -> None:
         """Play it."""
-        at_once = [partial(self._at_once, context, number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+        numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+            context.say("SIGHUP is ignored here, as under nohup, and so by all that is started from here: left out")
+            numbers.remove(signal.SIGHUP)
+        at_once = [partial(self._at_once, context, number) for number in numbers]
         context.together(partial(self._once, context), partial(self._before_anything, context), *at_once)
         left = context.left(LEFT_S)
         check(not left, f"processes were left behind: {left}")
@@ -107,7 +113,7 @@ def _busy_run(context: Context, place: Path, **options: Any) -> tuple[Served, Co
     )
     command = context.start(
         *("--topic", TOPIC, "--producers", str(_PRODUCERS), "--concurrency", str(_CONCURRENCY)),
-        *("--request-size", str(_ITEMS), "--provider", "openai:model"),
+        *("--request-size", str(_ITEMS), "--provider", "openai:model", "--read-timeout", str(_READ_TIMEOUT_S)),
         place=place,
         environment=served.environment("openai"),
     )

@@ -601,7 +601,7 @@ _ORDERS = (
         name="second-ctrl-c-ignored",
         breaks="a second Ctrl-C does no more than the first",
         scenario=CTRL_C_TWICE,
-        message=r"did not end within 5 s",
+        message=r"expected each with error.type=cancelled, saw 4 of 4 otherwise",
         orchestrator="""
             from orchestrator.run import Run
 
