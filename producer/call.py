@@ -134,9 +134,8 @@ async def _stream(
                 if repeats is not None:
                     repeats.take(parsed)  # before anything can make them known
                 outbox.put_items(order.id, order.attempt, parsed.items, parsed.refused, trace)
-                if outbox.has_room:
-                    ahead = 0
-                elif (ahead := ahead + len(chunk.text)) > _AHEAD_CHARS:
+                ahead = 0 if outbox.has_room else ahead + len(chunk.text)
+                if ahead > _AHEAD_CHARS:
                     await outbox.room()
                     ahead = 0
             if progress.finish_reason is not None:

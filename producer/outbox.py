@@ -16,7 +16,7 @@ from producer.tracing import CallTrace
 
 FLUSH_S = 0.010
 _MAX_PENDING = 2000
-"""Items and messages that may wait here while the orchestrator is slow; then the streams wait too."""
+"""Items and messages that may wait here while the orchestrator is slow; then there is no room: see `producer.call`."""
 
 
 class _OpenBatch:

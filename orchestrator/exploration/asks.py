@@ -38,18 +38,14 @@ class OpenAsk:
     Args:
         ask: What it asks.
         provider: Whom it went to.
-        listed: What of its list fitted into the prompt.
+        listed: What of its list fitted into the prompt; None: it had one, in an earlier run, and nobody knows any more.
         expected: New items that its arm was expected to bring.
-
-    Attributes:
-        list_known: Whether `listed` is all that it was asked to leave out: an earlier run's lists are not known.
     """
 
-    def __init__(self, ask: Ask, provider: str, listed: tuple[Listed, ...] = (), expected: float = 0.0) -> None:
+    def __init__(self, ask: Ask, provider: str, listed: tuple[Listed, ...] | None = (), expected: float = 0.0) -> None:
         self.ask = ask
         self.provider = provider
         self.listed = listed
         self.expected = expected
         self.ids: dict[int, None] = {}
         self.new = 0
-        self.list_known = True

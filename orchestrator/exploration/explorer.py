@@ -324,14 +324,12 @@ class Explorer:
                 self.incidence.found_elsewhere(order.ids)
             arm.failed()
             return
-        if arm.scope != WHOLE and order.list_known:
-            arm.compared(*self.incidence.common(order.ids, [one.item_id for one in order.listed]))
-        if order.listed:
+        if order.listed is not None:
             self.lists.answered(arm, order.provider, order.listed, order.ids)
         if arm.way is Way.CONTINUED:
             self._conversations.answered(order.ask.continues, tuple(order.ids))
         if order.provider in self._traits:  # an earlier run may have asked others
-            price = self._price(arm, self._traits[order.provider], listed=len(order.listed))
+            price = self._price(arm, self._traits[order.provider], listed=len(order.listed or ()))
             self.worth.answered(order.provider, new=order.new, expected=order.expected, price=price)
         first = not self.yields.responses
         self.yields.answered(arm, order.new, len(order.ids), fresh=order.ask.mode == "audit", cut=cut)
@@ -369,7 +367,8 @@ class Explorer:
         first_plan = past.mode == "plan" and past.scope == WHOLE
         arm = self.plain if fresh or first_plan else self._arm_of(past.scope, continued=past.said > 0)
         self._planned |= past.mode == "plan" and past.complete
-        order = self._open[past.id] = OpenAsk(Ask(past.mode, arm), past.provider, expected=self.yields.expected(arm))
+        listed = None if past.listed else ()
+        order = self._open[past.id] = OpenAsk(Ask(past.mode, arm), past.provider, listed, self.yields.expected(arm))
         if past.mode == "plan":
             arm.split = arm is not self.plain
             if past.complete:
@@ -379,7 +378,6 @@ class Explorer:
             arm.in_flight += 1
             self._fresh_issued += fresh and past.complete  # one that was cut off does not count among the first
             order.new = past.new
-            order.list_known = not past.listed
             order.ids = dict.fromkeys(past.item_ids)
             self._overlaps.took(arm, past.item_ids)
             arm.took(past.item_ids)

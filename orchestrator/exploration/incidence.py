@@ -149,8 +149,7 @@ class Incidence:
         for times in range(1, FOLLOWED + 1):
             np.subtract.at(self._sizes, self._seen[free[self._counts[free] == times], :times].ravel(), 1)
         self._sum -= int(self._counts[ids].sum())
-        counts = self._counts[ids].astype(np.int64)
-        self._recurrences -= int((counts * (counts - 1) // 2).sum())
+        self._recurrences -= self._recurrences_of(ids)
         self._twice -= int((self._counts[ids] == 2).sum())
         self._more_often -= int((self._counts[ids] > 2).sum())
         self._counts[ids] = 0
@@ -183,11 +182,14 @@ class Incidence:
             return 0.0, 0.0
         left_out = _distinct(without)
         ids = np.setdiff1d(_distinct(item_ids), left_out)
-        left_out = left_out[left_out < len(self._counts)]
-        counts = self._counts[left_out].astype(np.int64)
-        pairs = self._responses * (self._responses - 1) / 2
-        recurring = (self._recurrences - float((counts * (counts - 1) // 2).sum())) / pairs
-        return float(self._counts[ids[ids < len(self._counts)]].sum()) / self._responses, recurring
+        recurrences = self._recurrences - self._recurrences_of(left_out[left_out < len(self._counts)])
+        named = int(self._counts[ids[ids < len(self._counts)]].sum())
+        return named / self._responses, recurrences / (self._responses * (self._responses - 1) / 2)
+
+    def _recurrences_of(self, ids: Ids) -> int:
+        """Pairs of fresh responses that named the same of these items, item by item."""
+        counts = self._counts[ids].astype(np.int64)
+        return int((counts * (counts - 1) // 2).sum())
 
     def share_of(self, item_id: int) -> float:
         """The share of the fresh responses that named the item (0 before the first), half a sighting added."""

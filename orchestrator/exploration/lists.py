@@ -8,7 +8,7 @@ complies: none at all for a model that ignores lists.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from contract.messages import WHOLE
 from orchestrator.exploration.arms import Arm, Listed, Way
@@ -56,9 +56,13 @@ class AvoidLists:
         """These are no items of the topic: no list names them."""
         self._rejected.update(item_ids)
 
-    def answered(self, arm: Arm, provider: str, listed: Sequence[Listed], named: Container[int]) -> None:
-        """An answer of this provider has come, which had a list."""
+    def answered(self, arm: Arm, provider: str, listed: Sequence[Listed], named: Collection[int]) -> None:
+        """An answer of this provider has come, which had this list, perhaps an empty one."""
         ids = [one.item_id for one in listed]
+        if arm.scope != WHOLE:
+            arm.compared(*self._incidence.common(named, ids))
+        if not ids:
+            return
         self._of(provider, arm).saw(sum(one.chance for one in listed), sum(item in named for item in ids))
         arm.listed(ids)
 

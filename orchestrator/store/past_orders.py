@@ -14,11 +14,10 @@ SELECT id, provider || ':' || model, mode, scope, listed, said, known_at_issue, 
 WHERE state <> 'open' ORDER BY ended_at, id
 """
 _NAMED = """
-WITH ended AS (SELECT id, row_number() OVER (ORDER BY ended_at, id) AS place FROM orders WHERE state <> 'open')
-SELECT place, item_id FROM (
+SELECT order_id, item_id FROM (
     SELECT first_order AS order_id, id AS item_id FROM items WHERE first_order IS NOT NULL
     UNION ALL SELECT order_id, item_id FROM sightings
-) JOIN ended ON ended.id = order_id ORDER BY place, item_id
+) JOIN orders ON orders.id = order_id WHERE state <> 'open' ORDER BY ended_at, order_id, item_id
 """
 _FRESH_CALLS = """
 SELECT provider || ':' || model, size, input_tokens, output_tokens, cached_input_tokens, duration_s FROM orders
@@ -89,10 +88,9 @@ def past_orders(database: sqlite3.Connection) -> Iterator[PastOrder]:
     """
     named = iter(database.execute(_NAMED))
     waiting = next(named, None)
-    for place, row in enumerate(database.execute(_ORDERS), 1):
-        order_id, provider, mode, scope, listed, said, known, state, new = row
+    for order_id, provider, mode, scope, listed, said, known, state, new in database.execute(_ORDERS):
         ids: list[int] = []
-        while waiting is not None and waiting[0] == place:
+        while waiting is not None and waiting[0] == order_id:
             ids.append(waiting[1])
             waiting = next(named, None)
         parts = tuple(text for (text,) in database.execute(_PARTS, (order_id,))) if mode == "plan" else ()

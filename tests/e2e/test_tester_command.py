@@ -388,9 +388,8 @@ def test_a_trace_is_waited_for(context: Context, monkeypatch: pytest.MonkeyPatch
     first, *others = Run(producers=1, orders=1).spans
     parent = f"00-{first.trace_id}-{'0' * 15}1-01"
     show = (sys.executable, "-c", "")
-    ended = context.start(place=context.place("here"), program=show, environment={"TRACEPARENT": parent}).ended(
-        _WITHIN_S
-    )
+    command = context.start(place=context.place("here"), program=show, environment={"TRACEPARENT": parent})
+    ended = command.ended(_WITHIN_S)
     context.collector.store.add(others)
     assert len(context.spans(ended)) == len(others)
     monkeypatch.setattr("tester.scenario._TRACE_S", 0.01)
