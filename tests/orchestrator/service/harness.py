@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import socket
@@ -104,9 +105,14 @@ class WebServer:
         self._reading.set()
 
     def die(self) -> None:
-        """End as a killed process would."""
-        self._socket.shutdown(socket.SHUT_RDWR)
+        """End as a killed process would, also when it takes nothing; a dead one stays dead."""
+        with self._changed:
+            self.gone = True
+            self._changed.notify_all()
+        with contextlib.suppress(OSError):  # the other side, or an earlier call, was first
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        self._reading.set()
 
     def until(self, condition: Callable[[], Any]) -> Any:
         """Wait until a condition holds; its value."""

@@ -11,12 +11,16 @@ import pytest
 
 from contract.service import Change, Continue, Pause, Start, Stop, TopicView, Unpause
 from orchestrator.service import service as service_module
+from orchestrator.service import web_server as web_server_module
 from tester.process_table import poll_until
 from tests.orchestrator.service.harness import WAIT_S, RunningService, WebServer
 
 ENDLESS = {"provider_options": ["test.universe_size=50000", "test.speed=2"], "producers": 2}
 """A run that goes on for as long as any test lasts."""
 FAST = ["test.universe_size=50000", "test.speed=0"]
+BACKLOG_BYTES = 64 * 1024
+ITEMS = 8_000
+"""So many items' news are more than that, and what the socket holds."""
 
 
 @pytest.fixture
@@ -269,16 +273,39 @@ def test_a_dead_web_server_is_replaced_and_topics_go_on(service: RunningService,
     assert second.steer("river-towns", Stop(now=True)).error == ""
 
 
-def test_a_web_server_that_takes_nothing_slows_nobody(web: WebServer, output: Path) -> None:
-    """Topics run to their end; when it takes again, it is told how things are now."""
+def _find_more_than_a_backlog(output: Path) -> None:
+    database = output / "river-towns" / "run.db"
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        poll_until(lambda: connection.execute("SELECT count(*) FROM items").fetchone()[0] >= ITEMS, WAIT_S)
+
+
+def test_a_web_server_that_takes_nothing_slows_nobody(
+    web: WebServer, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Topics go on; when it takes again, it is told how things are now."""
+    monkeypatch.setattr(web_server_module, "_BACKLOG_BYTES", BACKLOG_BYTES)
+    monkeypatch.setattr(web_server_module, "_STUCK_S", float("inf"))  # however slow the machine is
     web.ask(Start, "River towns", {"producers": 2, "provider_options": FAST})
     web.view("river-towns", lambda view: view.unique > 0)
     web.stop_reading()
-    database = output / "river-towns" / "run.db"
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        poll_until(lambda: connection.execute("SELECT count(*) FROM items").fetchone()[0] >= 20_000, WAIT_S)
+    _find_more_than_a_backlog(output)
     web.read_again()
-    assert web.view("river-towns", lambda view: view.unique >= 20_000).state == "running"
+    assert web.view("river-towns", lambda view: view.unique >= ITEMS).state == "running"
+
+
+def test_a_web_server_that_takes_nothing_for_long_is_replaced(
+    service: RunningService, web: WebServer, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one is told how things are; the topic never ended."""
+    monkeypatch.setattr(web_server_module, "_BACKLOG_BYTES", BACKLOG_BYTES)
+    monkeypatch.setattr(web_server_module, "_STUCK_S", 0.1)
+    web.ask(Start, "River towns", {"producers": 2, "provider_options": FAST})
+    pids = [one.pid for one in web.view("river-towns", lambda view: view.producers_alive == 2).producers]
+    web.stop_reading()
+    _find_more_than_a_backlog(output)
+    view = service.web_server().view("river-towns", lambda view: view.unique >= ITEMS)
+    assert web.gone
+    assert (view.state, [one.pid for one in view.producers]) == ("running", pids)
 
 
 def test_the_services_end_is_its_topics_end(service: RunningService, web: WebServer, output: Path) -> None:
