@@ -41,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[int], Table]] = {
     "exhaustion-savings": plans.savings,
     "exhaustion-discovery": discoveries.discoveries,
     "exhaustion-recall": steering.recall,
+    "exhaustion-cells": steering.cells,
     "exhaustion-ablation": steering.ablation,
     "exhaustion-stopping": steering.stopping,
     "patience": curation.patience,

@@ -6,7 +6,6 @@ The explorer's numbers were chosen on worlds of 150 to 8,000 items that are not 
 from __future__ import annotations
 
 import math
-import os
 import random
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,8 +23,6 @@ from orchestrator.exploration.arms import Arm, Way
 from orchestrator.exploration.explorer import Explorer
 from orchestrator.exploration.tuning import Tuning
 
-ALL_CELLS = "EXHAUSTION_CELLS"
-"""Environment variable: `all` asks for the full product of cells instead of the selection."""
 TARGETS = (0.8, 0.95)
 FIRST_SEED = 101
 _SIMULATED = 2000
@@ -53,6 +50,14 @@ _SELECTED: tuple[dict[str, Any], ...] = (
     {**_UNFRIENDLY, "compliance": (0.6, 0.6)},
     {**_UNFRIENDLY, "compliance": (0.6, 0.6), "size": 118},
     {**_UNFRIENDLY, "compliance": (0.6, 0.6), "size": 500, "law": "lognormal"},
+)
+_PRODUCT: tuple[dict[str, Any], ...] = tuple(
+    {"size": size, "law": law, "compliance": compliance, "noise": noise, "models": models}
+    for size in (118, 500, 2000, 10_000, 50_000)
+    for law in ("zipf", "lognormal")
+    for compliance in ((0.6, 0.6), (0.99, 0.99), (0.97, 0.6))
+    for noise in (0.0, 0.05, 0.1)
+    for models in (1, 3)
 )
 _ABLATED: tuple[dict[str, Any], ...] = (
     {"size": 500, "law": "lognormal"},
@@ -176,12 +181,21 @@ VARIANTS = (
 
 def recall(repeats: int) -> Table:
     """Calls and cost to 80 % and 95 % of the items, naive ÷ ours, per cell."""
+    return _compared_in(_SELECTED, "exhaustion-recall", repeats)
+
+
+def cells(repeats: int) -> Table:
+    """The same for the full product of sizes, laws, obedience to lists, noise and models: no cell was picked."""
+    return _compared_in(_PRODUCT, "exhaustion-cells", repeats)
+
+
+def _compared_in(cells: Iterable[Mapping[str, Any]], name: str, repeats: int) -> Table:
     table = Table(
-        "exhaustion-recall",
+        name,
         "naive ÷ ours to a true recall, geometric mean and worst of the repeats; targets at 2,000 items and 95 %: "
         "calls ≥ 5, cost ≥ 4, never below 1",
     )
-    worlds = [_options(cell) for cell in _cells()]
+    worlds = [_options(cell) for cell in cells]
     for options, runs in zip(worlds, _over_seeds(_compared, worlds, repeats), strict=True):
         figures = [
             Figure("naive calls, 95 %", statistics.median(run[0] for run in runs)),
@@ -308,19 +322,6 @@ def _over_seeds(function: Any, worlds: Sequence[WorldOptions], repeats: int) -> 
     with ProcessPoolExecutor() as pool:
         results = list(pool.map(function, *zip(*jobs, strict=True)))
     return [results[start : start + repeats] for start in range(0, len(results), repeats)]
-
-
-def _cells() -> list[dict[str, Any]]:
-    if os.environ.get(ALL_CELLS) != "all":
-        return list(_SELECTED)
-    return [
-        {"size": size, "law": law, "compliance": compliance, "noise": noise, "models": models}
-        for size in (118, 500, 2000, 10_000, 50_000)
-        for law in ("zipf", "lognormal")
-        for compliance in ((0.6, 0.6), (0.99, 0.99), (0.97, 0.6))
-        for noise in (0.0, 0.05, 0.1)
-        for models in (1, 3)
-    ]
 
 
 def _options(cell: Mapping[str, Any]) -> WorldOptions:
