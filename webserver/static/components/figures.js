@@ -35,7 +35,8 @@ export function figures(view) {
       <dt>Coverage</dt>
       <dd>${format.percent(view.coverage)}</dd>
       <dd class="note">
-        ${meter(view.coverage, "good")}${explored ? ` ${format.percent(explored.coverage_low)} to ${format.percent(explored.coverage_high)}` : "not known"}
+        ${explored ? `${format.percent(explored.coverage_low)} to ${format.percent(explored.coverage_high)}` : "not known"}
+        ${meter(view.coverage, "good")}
       </dd>
     </div>
     <div class="figure">
