@@ -228,7 +228,13 @@ class Explorer:
         if self._planning or not self._planned or any(arm.calls + arm.in_flight == 0 for arm in facets):
             return False
         best = max((self.yields.expected(arm) for arm in facets if not arm.split), default=0.0)
-        return best < self.tuning.letters_below * self.size
+        below = self.tuning.letters_below_coarse if self._coarse(len(facets)) else self.tuning.letters_below
+        return best < below * self.size
+
+    def _coarse(self, parts: int) -> bool:
+        """Whether so many parts are few and large, so that letters cut the topic finer."""
+        large = self.known > self.tuning.coarse_items * self.size * parts
+        return large and 2 * parts <= len(self._letters.prefixes())
 
     def _languages_due(self) -> bool:
         """Languages come where letters are nearly used up: they bring little, but what no other way does."""

@@ -43,6 +43,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
         crowding: What an order on its way leaves of the next one's yield in the same scope.
         letters_above: Letters are not tried where less than this share of a fresh response is unknown.
         letters_below: Letters come once the best facet brings less than this share of an answer.
+        letters_below_coarse: The same where the facets are coarse: at most half as many as the letters, …
+        coarse_items: … with more than so many answers' worth of known items each, on the mean.
         facet_gain: They come at once where facets bring less than so many times what a fresh response would.
         facets_tried: … of so many of them.
         languages_below: Languages come once the best letter brings less than this share of an answer.
@@ -70,6 +72,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     crowding: float = 0.55
     letters_above: float = 0.01
     letters_below: float = 0.2
+    letters_below_coarse: float = 0.7
+    coarse_items: float = 1.5
     facet_gain: float = 1.1
     facets_tried: int = 4
     languages_below: float = 0.1

@@ -253,6 +253,21 @@ def test_letters_alone_asks_for_beginnings() -> None:
     assert len(prefixes) > 10
 
 
+@pytest.mark.parametrize(("parts", "lettered"), [(4, True), (20, False)])
+def test_letters_come_early_where_they_are_finer_than_the_sub_topics(parts: int, lettered: bool) -> None:
+    """A few large sub-topics that still bring half of an answer give way to letters; many small ones do not."""
+    feed = Feed(explorer())
+    subject = feed.with_facets([f"part {number}" for number in range(parts)])
+    known = tuple(range(1, SIZE))
+    for _ in range(4 * parts + 20):
+        order, ask = feed.send()
+        new = SIZE // 2 if ask.arm.way in (Way.FACET, Way.LETTER) else 3
+        feed.answer(order, ask, new, known[new:])
+    facets = [arm for arm in subject.arms if arm.way is Way.FACET]
+    assert all(arm.calls for arm in facets[: parts + 1])
+    assert any(arm.way is Way.LETTER for arm in subject.arms) is lettered
+
+
 def test_an_empty_or_useless_plan_leaves_the_search_going() -> None:
     """A model that does not understand what a plan is costs one call, nothing else."""
     subject = Feed(explorer()).with_facets(["chemical elements", "", "x" * 900])
