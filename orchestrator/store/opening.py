@@ -87,8 +87,7 @@ def open_parts(
         file.append(admitted)
         items = found.items + len(admitted)
         repeats = Repeats()
-        sighted = (row[0] for row in database.execute("SELECT item_id FROM sightings"))
-        repeats.load(items, sighted, lambda item_id: _text_of(database, item_id))
+        repeats.load(items, (row[0] for row in database.execute("SELECT item_id FROM sightings")))
         judgements = Judgements(database, items)
     except BaseException:
         if file is not None:
@@ -146,8 +145,3 @@ def _admit(database: sqlite3.Connection, index: KeyIndex, items: int, max_items:
                 admitted.append(text)
             database.execute("DELETE FROM held WHERE id <= ?", (rows[-1][0],))
     return admitted, held - room
-
-
-def _text_of(database: sqlite3.Connection, item_id: int) -> str:
-    text: str = database.execute("SELECT text FROM items WHERE id = ?", (item_id,)).fetchone()[0]
-    return text

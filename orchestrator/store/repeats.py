@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from heapq import nlargest
 
 LISTED = 2000
@@ -24,12 +24,12 @@ class Repeats:
     def __init__(self, listed: int = LISTED) -> None:
         self._listed = listed
         self._further = bytearray()
-        self._leaders: dict[int, tuple[int, str]] = {}
+        self._leaders: dict[int, int] = {}
         self._floor = 0
         self.sightings = 0
 
-    def load(self, items: int, sighted: Iterable[int], text_of: Callable[[int], str]) -> None:
-        """Start from a database: number of items, the item ids of all further sightings, and the text of an id."""
+    def load(self, items: int, sighted: Iterable[int]) -> None:
+        """Start from a database: number of items, and the item ids of all further sightings."""
         further = self._further = bytearray(items)
         self.sightings = items
         for item_id in sighted:
@@ -37,7 +37,7 @@ class Repeats:
             if further[item_id - 1] < _SATURATED:
                 further[item_id - 1] += 1
         best = nlargest(self._listed, (i for i in range(items) if further[i]), key=further.__getitem__)
-        self._leaders = {i + 1: (further[i], text_of(i + 1)) for i in best}
+        self._leaders = {i + 1: further[i] for i in best}
         self._floor = further[best[-1]] if len(best) == self._listed else 0
 
     def added(self) -> None:
@@ -45,17 +45,16 @@ class Repeats:
         self._further.append(0)
         self.sightings += 1
 
-    def sighted(self, item_id: int, text: str) -> None:
+    def sighted(self, item_id: int) -> None:
         """A further order has named this item."""
         self.sightings += 1
         count = self._further[item_id - 1] + 1
         if count <= _SATURATED:
             self._further[item_id - 1] = count
-        leader = self._leaders.get(item_id)
-        if leader is not None:
-            self._leaders[item_id] = (leader[0] + 1, text)
+        if item_id in self._leaders:
+            self._leaders[item_id] += 1
         elif count > self._floor:
-            self._leaders[item_id] = (count, text)
+            self._leaders[item_id] = count
             if len(self._leaders) > 2 * self._listed:
                 self._prune()
 
@@ -66,15 +65,11 @@ class Repeats:
     def _prune(self) -> None:
         best = self._best(self._listed)
         self._leaders = {item_id: self._leaders[item_id] for item_id in best}
-        self._floor = self._leaders[best[-1]][0]
+        self._floor = self._leaders[best[-1]]
 
     def _best(self, count: int) -> list[int]:
-        return nlargest(count, self._leaders, key=lambda item_id: (self._leaders[item_id][0], -item_id))
-
-    def most_repeated(self, count: int) -> list[str]:
-        """Items seen at least twice, the most often seen first, at most `LISTED`."""
-        return [self._leaders[item_id][1] for item_id in self.leaders(count)]
+        return nlargest(count, self._leaders, key=lambda item_id: (self._leaders[item_id], -item_id))
 
     def leaders(self, count: int) -> list[int]:
-        """The numbers of the same items."""
+        """The numbers of items seen at least twice, the most often seen first, at most `LISTED`."""
         return self._best(min(count, self._listed))

@@ -234,7 +234,7 @@ class Store:
 
     def well_known(self, count: int) -> list[int]:
         """Numbers of items that surely belong: judged so, and named by most answers, then those found first."""
-        valid = [item_id for item_id in self._repeats.leaders(2 * count) if self.judgements.is_valid(item_id)]
+        valid = [item_id for item_id in self.most_repeated(2 * count) if self.judgements.is_valid(item_id)]
         return list(dict.fromkeys((*valid, *self.judgements.oldest_valid(count))))[:count]
 
     def keys_after(self, item_id: int, count: int) -> list[bytes]:
@@ -368,8 +368,8 @@ class Store:
         for row in intake.rows:
             self._repeats.added()
             self._newest.append(row[2])
-        for (item_id, _), text in zip(intake.sightings, intake.sighted_texts, strict=True):
-            self._repeats.sighted(item_id, text)
+        for item_id, _ in intake.sightings:
+            self._repeats.sighted(item_id)
 
     # --- figures -------------------------------------------------------------------------------------------
 
@@ -391,9 +391,9 @@ class Store:
             return self._read_newest(count)[::-1]
         return [self._newest[-1 - i] for i in range(min(count, len(self._newest)))]
 
-    def most_repeated(self, count: int) -> list[str]:
-        """Items that two or more orders named, the most often named first; at most `repeats.LISTED`."""
-        return self._repeats.most_repeated(count)
+    def most_repeated(self, count: int) -> list[int]:
+        """Numbers of items that two or more orders named, the most often named first; at most `repeats.LISTED`."""
+        return self._repeats.leaders(count)
 
     def _read_newest(self, count: int) -> list[str]:
         rows = self._database.execute("SELECT text FROM items ORDER BY id DESC LIMIT ?", (count,)).fetchall()

@@ -240,8 +240,8 @@ def test_newest_and_most_repeated(files: FileSystem, folder: Path, monkeypatch: 
         assert store.newest(5) == ["e", "d", "c", "b", "a"]
         assert store.newest(50) == ["e", "d", "c", "b", "a"]
         assert store.newest(0) == []
-        assert store.most_repeated(10) == ["d", "b"]
-        assert store.most_repeated(1) == ["d"]
+        assert store.most_repeated(10) == [4, 2]
+        assert store.most_repeated(1) == [4]
         store.close()
         store = open_store(folder, files)
     store.close()
@@ -507,7 +507,7 @@ def _compare_with_model(steps: list[object], limit: int | None) -> None:
         assert (store.totals().unique, store.totals().held) == (len(known), len(held))
         assert store.totals().sightings == sum(counts.values())
     repeated = sorted((-count, list(known).index(key)) for key, count in counts.items() if count > 1)
-    assert store.most_repeated(99) == [list(known.values())[index] for _, index in repeated]
+    assert store.most_repeated(99) == [index + 1 for _, index in repeated]
     assert store.newest(99) == list(known.values())[::-1]
     store.close()
     assert read_items(files, folder) == [(text, counts[key]) for key, text in known.items()]
