@@ -129,14 +129,18 @@ class ProviderError(OrchestratorError):
 
     Args:
         message: One line for the user; holds no key and no prompt.
-        status: HTTP status, where there was one.
+        status: HTTP status, where there was one; None for an error in the middle of a stream, which began with 200.
         retry_after_s: Seconds that the provider asked us to wait, where it did.
+        unsent: Whether the request certainly never left: it cannot have cost anything.
     """
 
     kind: ClassVar[ErrorKind] = ErrorKind.OTHER
 
-    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after_s: float | None = None, unsent: bool = False
+    ) -> None:
         super().__init__(message)
+        self.unsent = unsent
         self.message = message
         self.status = status
         self.retry_after_s = retry_after_s

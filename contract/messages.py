@@ -274,7 +274,10 @@ class OrderDone(msgspec.Struct, frozen=True, tag="done", omit_defaults=True):
 
 
 class OrderFailed(msgspec.Struct, frozen=True, tag="failed", omit_defaults=True):
-    """The call failed; the items sent before are valid."""
+    """The call failed; the items sent before are valid.
+
+    `unsent`: the request certainly never reached the provider, so that it cost nothing.
+    """
 
     order_id: int
     attempt: int
@@ -287,6 +290,7 @@ class OrderFailed(msgspec.Struct, frozen=True, tag="failed", omit_defaults=True)
     retry_after_s: float | None = None
     time_to_first_chunk_s: float | None = None
     duration_s: float = 0.0
+    unsent: bool = False
 
 
 class LogLine(msgspec.Struct, frozen=True, tag="log", omit_defaults=True):

@@ -190,6 +190,7 @@ class Judge:
             self._unbelieved.pop(item_id, None)
         if invalid:
             self._explorer.rejected(list(invalid))
+        self._explorer.judged(valid, invalid)
         log.debug("order %d (%s): %d of %d items are not of the topic", order.id, order.provider.spec.name,
                   len(invalid), len(asked))  # fmt: skip
 

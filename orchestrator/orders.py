@@ -155,10 +155,9 @@ class OrderDesk:
         if retry:
             order = self._moved(heapq.heappop(self._waiting)[2], state)
         else:
-            ask = self._explorer.ask(state.spec.name, self._orders_left())
-            if ask is None:
+            order = self._first_attempt(state)
+            if order is None:
                 return False
-            order = self._first_attempt(state, ask)
             self._issued[producer.index] += 1
         self._give(producer, order)
         return True
@@ -194,15 +193,24 @@ class OrderDesk:
             message = msgspec.structs.replace(message, carrier=dict(carrier))
         self._supervisor.give(producer, message)
 
-    def _first_attempt(self, state: ProviderState, ask: Ask) -> OpenOrder:
-        """An order for this; a fresh one where the money does not do for what a plan or a scope adds to a request."""
+    def _first_attempt(self, state: ProviderState) -> OpenOrder | None:
+        """An order for what is to be asked next; a fresh one where the money does not do for what a scope adds.
+
+        A plan that is too dear now, perhaps for what is on its way, waits.
+        """
         size = request_size(self.settings.request_size, state.spec)
-        order = OpenOrder(state, ask.parts or size, ask)
-        if self._budget.limit_usd is None:
-            return order
-        bare = msgspec.structs.replace(self._message(order), avoid=(), said=())
-        if self._budget.affords(bare, self._prices[state.spec.name]):
-            return order
+        for left in (self._orders_left(), 1):  # for the last order there is no plan
+            ask = self._explorer.ask(state.spec.name, left)
+            if ask is None:
+                return None
+            order = OpenOrder(state, ask.parts or size, ask)
+            if self._budget.limit_usd is None:
+                return order
+            bare = msgspec.structs.replace(self._message(order), avoid=(), said=())
+            if self._budget.affords(bare, self._prices[state.spec.name]):
+                return order
+            if ask.mode != "plan":
+                break
         return OpenOrder(state, size, Ask("audit", self._explorer.plain))
 
     def preview(self, state: ProviderState, ask: Ask) -> Order:
@@ -436,12 +444,13 @@ class OrderDesk:
         self, order: OpenOrder, state: str, error: ErrorKind | None, message: OrderDone | OrderFailed | None = None
     ) -> None:
         """Write an order's end."""
+        parts: Sequence[str] | None = None
         if order.judges:
             self._end_validation(order, state, error)
         elif order.ask.mode == "plan" and state == "done":
             parts = self._explorer.planned(order.id, list(order.received))
-            self._store.keep_parts(order.id, parts)
-        self._explorer.ended(order.id, complete=state == "done" and order.whole, cut=order.cut)
+        complete = state == "done" and (order.whole or parts is not None)
+        self._explorer.ended(order.id, complete=complete, cut=order.cut, replaced=order.replaced)
         self._store.end_order(
             order.id,
             state=state,
@@ -451,7 +460,11 @@ class OrderDesk:
             error=error,
             time_to_first_chunk_s=None if message is None else message.time_to_first_chunk_s,
             duration_s=None if message is None else message.duration_s,
+            whole=order.whole,
+            cut=order.cut,
         )
+        if parts is not None:
+            self._store.keep_parts(order.id, parts)
 
     def _end_validation(self, order: OpenOrder, state: str, error: ErrorKind | None) -> None:
         if state == "done":
@@ -486,8 +499,7 @@ class OrderDesk:
 
 
 def _cost_is_certain(message: OrderFailed) -> bool:
-    """Whether we know what a failed call cost: the provider told us, or it refused before it did anything."""
+    """Whether we know what a failed call cost: the provider told us, or refused it, or never saw it."""
     if message.usage is not None:
         return not message.usage.estimated
-    refused = message.status is not None and message.status >= 400
-    return refused or message.kind is ErrorKind.CONNECTION or message.kind.disables_provider
+    return message.unsent or (message.status is not None and message.status >= 400)

@@ -19,6 +19,7 @@ from orchestrator.providers import ProviderSpec
 log = logging.getLogger(__name__)
 
 _PER_MILLION = 1_000_000
+_FREE = 0.05
 _GENAI_IDS = {"openai": "openai", "anthropic": "anthropic", "gemini": "google"}
 
 
@@ -66,14 +67,28 @@ class _LibraryPrice:
 
 
 def traits_of(spec: ProviderSpec, prices: Mapping[str, Price | None]) -> Traits:
-    """What the explorer must know of a provider: what its tokens cost, relative to those of the others."""
+    """What the explorer must know of a provider: what its tokens cost, relative to those of the others.
+
+    One that costs nothing counts with a twentieth of what the cheapest of the others costs: time is worth something,
+    and what only the others know is wanted too.
+    """
     takes_list = spec.takes_avoid_list
     price = prices.get(spec.name)
     if price is None or any(one is None for one in prices.values()):
         return Traits(takes_list=takes_list)
-    read = price.cost_usd(Usage(input_tokens=_PER_MILLION))
-    written = price.cost_usd(Usage(output_tokens=_PER_MILLION))
-    return Traits(read, written, takes_list) if written > 0 else Traits(takes_list=takes_list)
+    read, written = _per_million(price)
+    if written <= 0:
+        paid = [one for one in map(_per_million, filter(None, prices.values())) if one[1] > 0]
+        cheapest = min(paid, key=lambda one: one[1], default=None)
+        if cheapest is None:
+            return Traits(takes_list=takes_list)
+        read, written = _FREE * cheapest[0], _FREE * cheapest[1]
+    return Traits(read, written, takes_list)
+
+
+def _per_million(price: Price) -> tuple[float, float]:
+    """US dollars for a million tokens read, and written."""
+    return price.cost_usd(Usage(input_tokens=_PER_MILLION)), price.cost_usd(Usage(output_tokens=_PER_MILLION))
 
 
 def parse_prices(texts: Iterable[str]) -> dict[str, FlatPrice]:

@@ -15,6 +15,7 @@ from contract.service import Action, Stop, TopicEvent
 from orchestrator.events import Judging, ProviderDisabled, Result, RunEvent, Stopping, StopReason
 from orchestrator.explain import ESTIMATED, explain
 from orchestrator.exploration import Explorer
+from orchestrator.exploration.rejections import WINDOW
 from orchestrator.explored import Explored
 from orchestrator.intake import Intake
 from orchestrator.judging import Judge
@@ -123,13 +124,15 @@ class Run:
 
     def _relive(self, store: Store) -> None:
         """What earlier runs asked and found is where this one begins."""
+        known: int = store.totals().unique
+        newest = store.newest(_LEARNT_TEXTS)[::-1]
+        self.explorer.remember(enumerate(newest, known - len(newest) + 1))
         for past in store.past_orders():
             if past.mode != "validate":
                 self.explorer.relive(past)
-        known: int = store.totals().unique
-        newest = store.newest(_LEARNT_TEXTS)
-        self.explorer.remember(known, zip(range(known, 0, -1), newest, strict=False))
+        self.explorer.settle(known)
         self.explorer.rejected(store.judgements.invalid_ids())
+        self.explorer.judged(*store.judgements.newest_judged(WINDOW))
 
     # --- wishes from outside -------------------------------------------------------------------------------
 
@@ -304,7 +307,7 @@ class Run:
 
     def _exhausted(self) -> None:
         """End, unless it was answers that were ended early which brought nothing: then whole ones are to say so."""
-        if self.stats.cut_short and not self.desk.patient and self.stats.dry_responses < DRY_RESPONSES:
+        if self.explorer.cut_lately and not self.desk.patient and self.stats.dry_responses < DRY_RESPONSES:
             self.desk.patient = True
             self.explorer.reopen()
         else:

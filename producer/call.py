@@ -98,7 +98,9 @@ async def _carry_out(
             raise ProviderTimeout(f"{setup.name}: no end of the answer within {setup.total_timeout_s:g} s") from None
     except ProviderError as error:
         _finish(order, progress, outbox, trace, complete=False)
-        end(_failed(order, progress, error.kind, error.message, error.status, error.retry_after_s))
+        failed = _failed(order, progress, error.kind, error.message)
+        said = {"status": error.status, "retry_after_s": error.retry_after_s, "unsent": error.unsent}
+        end(msgspec.structs.replace(failed, **said))
     except asyncio.CancelledError:
         _finish(order, progress, outbox, trace, complete=False)
         end(_failed(order, progress, ErrorKind.CANCELLED, "cancelled"))
@@ -169,14 +171,7 @@ def _done(order: Order, progress: _Progress) -> OrderDone:
     )
 
 
-def _failed(
-    order: Order,
-    progress: _Progress,
-    kind: ErrorKind,
-    message: str,
-    status: int | None = None,
-    retry_after_s: float | None = None,
-) -> OrderFailed:
+def _failed(order: Order, progress: _Progress, kind: ErrorKind, message: str) -> OrderFailed:
     first = progress.first_chunk
     return OrderFailed(
         order_id=order.id,
@@ -186,8 +181,6 @@ def _failed(
         items=progress.parser.items,
         refused=progress.parser.refused,
         usage=progress.usage_or_estimate(),
-        status=status,
-        retry_after_s=retry_after_s,
         time_to_first_chunk_s=None if first is None else first - progress.started,
         duration_s=time.monotonic() - progress.started,
     )

@@ -107,7 +107,7 @@ class Session:
             provider = self._provider(order.provider)
         except (OrchestratorError, ImportError) as error:
             kind = error.kind if isinstance(error, ProviderError) else ErrorKind.REQUEST_REFUSED
-            failed = OrderFailed(order.id, order.attempt, kind, f"{order.provider}: {error}", items=0)
+            failed = OrderFailed(order.id, order.attempt, kind, f"{order.provider}: {error}", items=0, unsent=True)
             trace.ended(failed)
             self._outbox.put(failed, trace.sent)
             return

@@ -31,10 +31,7 @@ FROM merged JOIN counted_items AS one ON one.id = item_id JOIN counted_items AS 
 ORDER BY item_id
 """
 _ITEMS = "SELECT id, text FROM items ORDER BY id"
-"""Folders of earlier formats have no judgements."""
-_VALID_ITEMS = """
-SELECT id, text FROM items WHERE id NOT IN (SELECT item_id FROM judgements WHERE verdict = 'invalid') ORDER BY id
-"""
+_INVALID = "SELECT item_id FROM judgements WHERE verdict = 'invalid'"
 
 
 class MergedItems:
@@ -55,9 +52,10 @@ class MergedItems:
         return len(self._into)
 
     def items(self) -> list[MergeItem]:
-        """The items that are merged into no other, in the order of discovery."""
+        """The items that are merged into no other, in the order of discovery, without those that do not belong."""
+        invalid = self._invalid()
         rows = self._database.execute("SELECT id, text, count FROM counted_items ORDER BY id")
-        return [MergeItem(*row) for row in rows if row[0] not in self._into]
+        return [MergeItem(*row) for row in rows if row[0] not in self._into and row[0] not in invalid]
 
     def suggestions(self) -> list[Suggestion]:
         """What was applied."""
@@ -118,9 +116,24 @@ class MergedItems:
         filesystem.replace(folder / MERGED_NAME, (block for block, _ in blocks_of_lines(self._texts())))
 
     def _texts(self) -> Iterator[str]:
+        """An item that the others were merged into may have been judged since: then one of them stands for them all."""
+        invalid = self._invalid()
+        stood_for: set[int] = set()
+        rows: Iterable[tuple[int, str]] = self._database.execute(_ITEMS)
+        for item_id, text in rows:
+            if item_id in invalid:
+                continue
+            root = self._root(item_id)
+            if root == item_id:
+                yield text
+            elif root in invalid and root not in stood_for:
+                stood_for.add(root)
+                yield text
+
+    def _invalid(self) -> set[int]:
+        """Items that were judged not to belong; folders of earlier formats have no judgements."""
         judged = self._database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'judgements'").fetchone()[0]
-        rows: Iterable[tuple[int, str]] = self._database.execute(_VALID_ITEMS if judged else _ITEMS)
-        return (text for item_id, text in rows if item_id not in self._into)
+        return {row[0] for row in self._database.execute(_INVALID)} if judged else set()
 
     def _is_known(self, item: MergeItem) -> bool:
         if not 0 < item.id < 2**63:

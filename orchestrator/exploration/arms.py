@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 
 import msgspec
@@ -23,7 +23,7 @@ _MOST_FAILURES = 3
 _AGAIN = 0.9
 """Chance that an answer about a part names an item again which the one before it did, if answers keep to the part."""
 _REMEMBERED = 2000
-"""So many of an arm's items are remembered for its avoid-list."""
+"""So many of an arm's items are remembered for its avoid-list; that it has named them, of all, in a bit each."""
 
 
 class Way(StrEnum):
@@ -62,7 +62,7 @@ class Arm:
         in_flight: Orders on their way.
         closed: Why it is not asked any more; empty while it is.
         split: Whether others were made of it.
-        named: Item ids that it has named, with how many of its responses did.
+        named: Item ids that it has named, with how many of its responses did; of very many, those named most often.
         new: Items that were new when it named them.
         distinct: Items that its responses named, each once a response.
         short: Whether its last response had fewer items than responses have.
@@ -82,6 +82,7 @@ class Arm:
         self.closed = ""
         self.split = False
         self.named: Counter[int] = Counter()
+        self._ever: bytearray | None = None
         self.new = 0
         self.distinct = 0
         self.short = False
@@ -103,11 +104,30 @@ class Arm:
         if self.calls == 0 and self._failures >= _MOST_FAILURES and self.way not in (Way.PLAIN, Way.LISTED):
             self.closed = "its answers come to nothing"
 
-    def took(self, item_ids: Iterable[int]) -> None:
+    def took(self, item_ids: Collection[int]) -> None:
         """Note items that one of its responses has named, each once a response."""
         self.named.update(item_ids)
+        if self._ever is not None:
+            self._note(item_ids)
         if len(self.named) > 2 * _REMEMBERED:
+            if self._ever is None:
+                self._ever = bytearray()
+                self._note(self.named)
             self.named = Counter(dict(self.named.most_common(_REMEMBERED)))
+
+    def _note(self, item_ids: Iterable[int]) -> None:
+        assert self._ever is not None  # noqa: S101 - asked for then only
+        for item in item_ids:
+            if item >> 3 >= len(self._ever):
+                self._ever.extend(bytes(max(1024, len(self._ever), (item >> 3) + 1 - len(self._ever))))
+            self._ever[item >> 3] |= 1 << (item & 7)
+
+    def has_named(self, item: int) -> bool:
+        """Whether it has ever named this item."""
+        if item in self.named:
+            return True
+        ever = self._ever
+        return ever is not None and item >> 3 < len(ever) and bool(ever[item >> 3] & 1 << (item & 7))
 
     def answered(self, new: int, distinct: int) -> None:
         """Note a complete response: how many of its items were new, of how many."""

@@ -6,7 +6,7 @@ Pure: it knows item ids, counts and tokens, and does no input or output. Orders 
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from orchestrator.exploration.partitions import (
     mostly_items,
     usable_facets,
 )
+from orchestrator.exploration.rejections import Rejections
 from orchestrator.exploration.tuning import Traits, Tuning
 from orchestrator.exploration.worth import Worth
 from orchestrator.exploration.yields import Yields
@@ -114,11 +115,10 @@ class Explorer:
         self._plans_failed = 0
         self._plans_in_vain = False
         self._to_split: list[Arm] = []
-        self._best_yield = float(size)
         self._answer_items = float(size)
         if strategy == "continued":
             self.arms.append(Arm(Way.CONTINUED, WHOLE))
-        self._rejected = 0
+        self._rejections = Rejections()
 
     # --- deciding ------------------------------------------------------------------------------------------
 
@@ -146,7 +146,8 @@ class Explorer:
         candidates = self._candidates()
         if self.settled and self._worn:
             # Only what was never asked can still show that there is more.
-            candidates = [arm for arm in candidates if self._untried(arm) and not arm.in_flight] or candidates
+            tried = self._tried
+            candidates = [arm for arm in candidates if self._untried(arm, tried) and not arm.in_flight] or candidates
         return self.about(max(candidates, key=lambda one: self._score(one, traits)), provider)
 
     @property
@@ -183,8 +184,11 @@ class Explorer:
             return True  # with nothing to avoid, every response is a fresh one
         if self._fresh_issued < PILOT:
             return self._since_audit >= self.tuning.audit_every_first
-        late = self._best_yield < self.tuning.late_below * self.size
+        late = self._best_yield() < self.tuning.late_below * self.size
         return self._since_audit >= (self.tuning.audit_every_late if late else self.tuning.audit_every)
+
+    def _best_yield(self) -> float:
+        return max((self.yields.expected(one) for one in self._candidates()), default=0.0)
 
     @property
     def _plans(self) -> bool:
@@ -195,12 +199,11 @@ class Explorer:
         if not self._plans or self._plans_in_vain:
             return None
         if self._to_split:
-            return Ask("plan", self._to_split.pop(), parts=SPLIT_PARTS)
+            return Ask("plan", self._to_split[-1], parts=SPLIT_PARTS)
         if self._planned or self.incidence.missing_share() < self.tuning.plan_above:
             return None
         if self.plain.calls < 2 or (self.incidence.responses < 2 and self.plain.calls < PILOT):
             return None  # answers that broke off say little of the topic's size
-        self._planned = True
         return Ask("plan", self.plain, parts=PLAN_PARTS)
 
     def _add_arms(self) -> None:
@@ -285,6 +288,8 @@ class Explorer:
         self._open[order_id] = OpenAsk(ask, provider, ask.avoid[:listed], expected)
         if ask.mode == "plan":
             self._planning.add(order_id)
+            self._planned |= ask.arm is self.plain
+            self._drop_split(ask.arm)
             return
         ask.arm.in_flight += 1
         ask.arm.list_length = len(ask.avoid) + sum(map(len, ask.continues))
@@ -310,8 +315,15 @@ class Explorer:
         if order.ask.mode != "audit":
             self.incidence.found_elsewhere(ids)
 
-    def ended(self, order_id: int, *, complete: bool, cut: bool = False) -> None:
-        """A response has come to its end; one that is not complete tells little, one that was cut short a bit more."""
+    def ended(self, order_id: int, *, complete: bool, cut: bool = False, replaced: bool = False) -> None:
+        """A response has come to its end; one that is not complete tells little, one that was cut short a bit more.
+
+        Args:
+            order_id: Its order's.
+            complete: Whether it came to its own end, in one piece.
+            cut: Whether it was ended early.
+            replaced: Whether another order asks for the rest.
+        """
         order = self._open.pop(order_id, None)
         if order is None:
             return
@@ -320,7 +332,7 @@ class Explorer:
         if complete or order.new:
             self.course.ended(order.new)
         if order.ask.mode == "plan":
-            if not complete and arm is self.plain and self._plans_failed < _PLAN_TRIES:
+            if not complete and not replaced and arm is self.plain and self._plans_failed < _PLAN_TRIES:
                 self._plans_failed += 1
                 self._planned = False
             return
@@ -338,48 +350,69 @@ class Explorer:
             price = self._price(arm, self._traits[order.provider], listed=len(order.listed or ()))
             self.worth.answered(order.provider, new=order.new, expected=order.expected, price=price)
         first = not self.yields.responses
-        self.yields.answered(arm, order.new, len(order.ids), fresh=order.ask.mode == "audit", cut=cut)
+        fresh = order.ask.mode == "audit" and complete
+        self.yields.answered(arm, order.new, len(order.ids), fresh=fresh, cut=cut, whole=complete)
         self._answer_items += (1.0 if first else _SLOWLY) * (len(order.ids) - self._answer_items)
-        if order.ask.mode == "audit" and complete:
+        if fresh:
             self.incidence.add(item_ids=order.ids, model=order.provider)
         elif order.ask.mode == "audit":
             self.incidence.found_elsewhere(order.ids)
         self._grow(arm)
-        self._best_yield = max((self.yields.expected(one) for one in self._candidates()), default=0.0)
 
     def planned(self, order_id: int, names: Sequence[str]) -> Sequence[str]:
         """A plan has come back; the parts that it named and that can be asked for."""
         order = self._open.get(order_id)
         if order is None:
             return ()
-        arm = order.ask.arm
-        parent = None if arm is self.plain else arm
         if mostly_items(names, self._texts):
-            self._plans_in_vain = True  # the model does not know what a part is
+            self._plan_no_more(order.ask.arm)
             return ()
+        return self._partition(order.ask.arm, names)
+
+    def _plan_no_more(self, arm: Arm) -> None:
+        """The model does not know what a part is: what was to be split is split by letters."""
+        self._plans_in_vain = True
+        for parent in (arm, *self._to_split):
+            if parent is not self.plain:
+                self.arms += letter_arms(self._letters.prefixes(), parent)
+        self._to_split.clear()
+
+    def _partition(self, arm: Arm, names: Sequence[str]) -> Sequence[str]:
+        """Make arms of the parts that can be asked for: these; letters where a part has none."""
+        parent = None if arm is self.plain else arm
         facets = usable_facets(names, self.topic, self.arms)
         new = facet_arms(facets, parent)
+        if any(one.scope.besides for one in self.arms):
+            new = [one for one in new if not one.scope.besides]  # one catch-all is enough, whatever another plan says
         if not new and parent is not None:
             new = letter_arms(self._letters.prefixes(), parent)
         self.arms += new
         return facets
+
+    def _drop_split(self, arm: Arm) -> None:
+        self._to_split = [one for one in self._to_split if one is not arm]
 
     def relive(self, past: PastOrder) -> None:
         """Learn from an order of an earlier run as if it came back now; call it in the order of their end.
 
         It need not have gone to a provider of this run.
         """
-        fresh = past.mode == "audit" and not past.listed
-        first_plan = past.mode == "plan" and past.scope == WHOLE
-        arm = self.plain if fresh or first_plan else self._arm_of(past.scope, continued=past.said > 0)
-        self._planned |= past.mode == "plan" and past.complete
+        fresh, plan = past.mode == "audit", past.mode == "plan"
+        of_all = fresh or (plan and past.scope == WHOLE)
+        arm = self.plain if of_all else self._arm_of(past.scope, continued=past.said > 0)
         listed = None if past.listed else ()
         order = self._open[past.id] = OpenAsk(Ask(past.mode, arm), past.provider, listed, self.yields.expected(arm))
-        if past.mode == "plan":
+        if plan:
+            # A kill may have come between the parts and the order's end.
+            done = past.complete or bool(past.parts)
+            self._planned |= done
             arm.split = arm is not self.plain
-            if past.complete:
-                self._to_split = [one for one in self._to_split if one is not arm]
-            self.planned(past.id, past.parts)
+            if done:
+                self._drop_split(arm)
+            if past.parts:
+                self._partition(arm, past.parts)
+            elif done:
+                self._plan_no_more(arm)  # whatever came instead of parts was not kept: it is not bought again
         else:
             arm.in_flight += 1
             self._fresh_issued += fresh and past.complete  # one that was cut off does not count among the first
@@ -389,21 +422,32 @@ class Explorer:
             arm.took(past.item_ids)
             if not fresh:
                 self.incidence.found_elsewhere(past.item_ids)
-        self.ended(past.id, complete=past.complete)
+        self.ended(past.id, complete=past.complete or (plan and bool(past.parts)), cut=past.cut)
 
-    def remember(self, known: int, texts: Iterable[tuple[int, str]]) -> None:
-        """So many items are in the store, these among them: called once, after the last `relive`."""
-        self.known = known
-        self.course.settle(known)
+    def remember(self, texts: Iterable[tuple[int, str]]) -> None:
+        """Learn the names of items of earlier runs, in the order of their discovery: before the first `relive`."""
         for item, text in texts:
             self._learn(item, text)
+
+    def settle(self, known: int) -> None:
+        """So many items are in the store: called once, after the last `relive`."""
+        self.known = known
+        self.course.settle(known)
 
     def rejected(self, item_ids: Sequence[int]) -> None:
         """These items, which were found before, are none of the topic: they no longer count as known, or as found."""
         self.incidence.forget(item_ids)
         self.lists.rejected(item_ids)
         self.known -= len(item_ids)
-        self._rejected += len(item_ids)
+
+    def judged(self, valid: Iterable[int], rejected: Iterable[int]) -> None:
+        """What was judged of items: it tells how many of the next ones will not belong."""
+        self._rejections.judged(valid, rejected)
+
+    @property
+    def cut_lately(self) -> bool:
+        """Whether answers that were ended early are among those that say whether the topic is exhausted."""
+        return self.yields.cut_lately
 
     def reopen(self) -> None:
         """What was learnt lately came from answers that were ended early: whole ones are to say what is used up."""
@@ -423,7 +467,8 @@ class Explorer:
         if continued:
             arm = Arm(Way.CONTINUED, scope)
         elif scope.prefix:
-            parent = next((one for one in self.arms if scope.facet and one.scope == Scope(facet=scope.facet)), None)
+            whole = Scope(facet=scope.facet) if scope.facet else Scope(prefix=scope.prefix[:1])
+            parent = next((one for one in self.arms if one.scope == whole != scope), None)
             arm = Arm(Way.LETTER, scope, parent)
         else:
             arm = Arm(Way.LANGUAGE if scope.language else Way.FACET, scope)
@@ -440,6 +485,8 @@ class Explorer:
             arm.split = True
             if arm.way is Way.LETTER and len(arm.scope.prefix) == 1 and not arm.scope.facet:
                 self.arms += letter_arms(self._letters.longer(arm.scope.prefix), arm)
+            elif arm.way is Way.FACET and arm.scope.facet and self._plans_in_vain:
+                self.arms += letter_arms(self._letters.prefixes(), arm)
             elif arm.way is Way.FACET and arm.scope.facet:
                 self._to_split.append(arm)
         if expected < self.tuning.close_below:
@@ -462,7 +509,7 @@ class Explorer:
         return self._less_rejected(self.yields.next)
 
     def _less_rejected(self, new: float) -> float:
-        return max(0.0, new - self._rejected / max(1, self.yields.responses))
+        return new * (1 - self._rejections.share)
 
     @property
     def noise(self) -> float:
@@ -475,16 +522,19 @@ class Explorer:
         if not more_often or more_often < twice:
             return 0.0
         spurious = self.incidence.missing_share() - self.incidence.missing_share_without_noise()
-        return spurious * self.size if self.incidence.responses >= _ENOUGH_FOR_NOISE else 0.0
+        if self.incidence.responses < _ENOUGH_FOR_NOISE:
+            return 0.0
+        return spurious * self.incidence.sightings / self.incidence.responses
 
     @property
     def exhausted(self) -> bool:
         """Whether no arm is worth another response: each one has been asked, and brings next to nothing but noise."""
         if self._planning or not self.settled or not self.yields.settled:
             return False
-        if self._plans and self._to_split:
+        if self._plans and self._to_split and not self._plans_in_vain:
             return False
-        if any(self._untried(arm) for arm in self._candidates()):  # an earlier run may have left others untried
+        tried = self._tried
+        if any(self._untried(arm, tried) for arm in self._candidates()):  # an earlier run may have left others untried
             return False
         return self._worn
 
@@ -497,9 +547,13 @@ class Explorer:
         """Whether so many new items are not worth a response."""
         return new < self.tuning.exhausted_below * self._answer_items
 
-    def _untried(self, arm: Arm) -> bool:
+    @property
+    def _tried(self) -> Counter[Way]:
+        """How many arms of each way have been asked."""
+        return Counter(arm.way for arm in self.arms if arm.calls)
+
+    def _untried(self, arm: Arm, tried: Counter[Way]) -> bool:
         """Whether an arm must be asked before the topic counts as exhausted: not where its siblings were in vain."""
         if arm.calls or arm.closed or arm.way in (Way.LISTED, Way.CONTINUED):
             return False
-        tried = sum(other.calls > 0 for other in self.arms if other.way is arm.way)
-        return tried < self.tuning.siblings_tried or not self._worthless(self.yields.first_of(arm.way))
+        return tried[arm.way] < self.tuning.siblings_tried or not self._worthless(self.yields.first_of(arm.way))

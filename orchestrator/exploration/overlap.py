@@ -30,7 +30,7 @@ class Overlaps:
         first = self._first[arm.way]
         number = self._number(arm)
         for item in item_ids:
-            if item in arm.named:
+            if arm.has_named(item):
                 continue
             arm.distinct_items += 1
             if item >= len(first):

@@ -62,6 +62,7 @@ class Yields:
         self._first: dict[Way, float] = {}
         self._falls: dict[_Kind, tuple[float, float]] = {}
         self._lately: deque[int] = deque(maxlen=_LATELY)
+        self._cut_lately: deque[bool] = deque(maxlen=_LATELY)
         self._missing = 0
         self._lengths = 0.0
         self._squares = 0.0
@@ -81,15 +82,18 @@ class Yields:
         """A draw of it, so that what is uncertain is tried."""
         return arm.draw(arm.recent if arm.calls else self.first_of(arm.way), rng) * self._trend(arm)
 
-    def answered(self, arm: Arm, new: int, distinct: int, *, fresh: bool, cut: bool = False) -> None:
+    def answered(
+        self, arm: Arm, new: int, distinct: int, *, fresh: bool, cut: bool = False, whole: bool = True
+    ) -> None:
         """Note a response of an arm, and tell the arm.
 
         Args:
             arm: Whose it is.
             new: Items that were new.
             distinct: Items that it named.
-            fresh: Whether it was asked afresh.
+            fresh: Whether it was asked afresh, and came to its own end.
             cut: Whether it was ended early: after `forget_lately` such a one does not count.
+            whole: Whether it came in one piece: of one that broke off nobody knows how long it would have been.
         """
         if arm.calls == 0:
             before = self._first.get(arm.way)
@@ -110,11 +114,12 @@ class Yields:
         arm.answered(new, distinct)
         if arm.scope == WHOLE:
             arm.unknown = self._unknown()
-        arm.short = self.typical - distinct > _SHORT_SPREADS * self._spread
+        arm.short = whole and not cut and self.typical - distinct > _SHORT_SPREADS * self._spread
         self.responses += 1
         if cut and self._missing:
             return
         self._lately.append(new)
+        self._cut_lately.append(cut)
         self._missing = max(0, self._missing - 1)
 
     @property
@@ -126,6 +131,7 @@ class Yields:
     def forget_lately(self) -> None:
         """What came lately was no measure: `lately` is to be told by so many responses anew."""
         self._lately.clear()
+        self._cut_lately.clear()
         self._missing = _LATELY
 
     @property
@@ -146,6 +152,11 @@ class Yields:
     def lately(self) -> float:
         """New items of a response, the mean of more of the last ones."""
         return sum(self._lately) / len(self._lately) if self._lately else float(self._size)
+
+    @property
+    def cut_lately(self) -> bool:
+        """Whether an answer that was ended early is among those."""
+        return any(self._cut_lately)
 
     @property
     def splitting_pays(self) -> bool:

@@ -48,8 +48,17 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     prompts: tuple[Prompt, ...]
 
 
-def show_dry_run(settings: Settings, *, as_json: bool, quiet: bool = False, seams: Seams | None = None) -> int:
+def show_dry_run(
+    settings: Settings, *, asks: bool = True, as_json: bool, quiet: bool = False, seams: Seams | None = None
+) -> int:
     """Print what would be asked. Returns the exit code.
+
+    Args:
+        settings: Those of the run that would ask.
+        asks: Whether it would ask at all.
+        as_json: Print a `DryRun`.
+        quiet: Print nothing else.
+        seams: What the run stands on.
 
     Raises:
         OrchestratorError: Settings, prices or the folder cannot be used; a missing key is told, and is no error.
@@ -61,7 +70,7 @@ def show_dry_run(settings: Settings, *, as_json: bool, quiet: bool = False, seam
             folder=str(run.store.folder),
             known=known,
             without_key=without_key,
-            prompts=tuple(prompts_of(run)),
+            prompts=tuple(prompts_of(run)) if asks else (),
         )
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(dry), indent=2).decode() + "\n")
@@ -79,6 +88,8 @@ def dry_run_lines(dry: DryRun, *, exists: bool) -> Iterator[str]:
         yield f"no API key is set for {', '.join(dry.without_key)} ({variables}): a real call would be refused"
     place = f"{plural(dry.known, 'item')} known" if exists else "would be made"
     yield f"{dry.folder}: {place}"
+    if not dry.prompts:
+        yield "nothing would be asked: there are fresh answers enough (--pilot N for more)"
     for group in grouped(dry.prompts):
         first = group[0]
         yield ""

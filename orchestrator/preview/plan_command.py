@@ -106,12 +106,13 @@ def run_plan(arguments: Sequence[str], seams: Seams | None = None) -> int:
     settings = build_settings(given_settings(parsed), environment)
     target = target or settings.until_coverage or TARGET
     settings = msgspec.structs.replace(settings, until_coverage=target)
-    if dry:
-        return show_dry_run(settings, as_json=as_json, quiet=quiet, seams=seams)
-    with unstarted_run(settings, seams) as (run, _):
+    with unstarted_run(settings, seams, keyless=dry) as (run, _):
         before = _fresh_of(run)
         missing = max(0, wanted - before)
         announced = _announced(run, missing)
+    if dry:
+        pilots = _pilot_settings(settings, max(1, missing))
+        return show_dry_run(pilots, asks=missing > 0, as_json=as_json, quiet=quiet, seams=seams)
     pilot = Pilot(wanted=wanted, before=before)
     code: int = ExitCode.DONE
     if missing:
@@ -162,17 +163,7 @@ def _make_pilot(settings: Settings, missing: int, seams: Seams, *, as_json: bool
     Raises:
         OrchestratorError: What ended it, where that was a fault.
     """
-    pilot = msgspec.structs.replace(
-        settings,
-        strategy="plain",
-        validate="off",  # it asks what was said that it asks; the run judges its items
-        producers=1,
-        iterations=missing,
-        concurrency=min(missing, settings.producers * settings.concurrency),
-        until_coverage=None,
-        min_yield=None,
-        max_price_per_item_usd=None,
-    )
+    pilot = _pilot_settings(settings, missing)
     reporter = choose_reporter(pilot, as_json=as_json, quiet=quiet, command="")
     with reporter, forwarded_signals() as signals, built_run(pilot, seams, reporter.progress) as run:
         signals.to(run)
@@ -191,6 +182,20 @@ def _make_pilot(settings: Settings, missing: int, seams: Seams, *, as_json: bool
     if result.stop_reason is StopReason.NO_PROVIDER:
         raise NoProviderError(result.explanation)
     return result
+
+
+def _pilot_settings(settings: Settings, missing: int) -> Settings:
+    return msgspec.structs.replace(
+        settings,
+        strategy="plain",
+        validate="off",  # it asks what was said that it asks; the run judges its items
+        producers=1,
+        iterations=missing,
+        concurrency=min(missing, settings.producers * settings.concurrency),
+        until_coverage=None,
+        min_yield=None,
+        max_price_per_item_usd=None,
+    )
 
 
 def _plan(run: Run, pilot: Pilot, command: str) -> Plan:

@@ -176,6 +176,10 @@ class Judgements:
         """Numbers of all items that were found not to belong."""
         return self._newest(_INVALID, self._tally[_INVALID])
 
+    def newest_judged(self, count: int) -> tuple[list[int], list[int]]:
+        """Of the items found last, the numbers of `count` at most that belong, and of as many that do not."""
+        return self._newest(_VALID, count), self._newest(_INVALID, count)
+
     def totals(self) -> JudgedTotals:
         """The figures; a snapshot."""
         valid, invalid = self._tally[_VALID], self._tally[_INVALID]

@@ -10,7 +10,7 @@ import msgspec
 from contract.messages import WHOLE, Mode, Scope, Usage
 
 _ORDERS = """
-SELECT id, provider || ':' || model, mode, scope, listed, said, known_at_issue, state, new FROM orders
+SELECT id, provider || ':' || model, mode, scope, listed, said, known_at_issue, state, new, whole, cut FROM orders
 WHERE state <> 'open' ORDER BY ended_at, id
 """
 _NAMED = """
@@ -21,7 +21,7 @@ SELECT order_id, item_id FROM (
 """
 _FRESH_CALLS = """
 SELECT provider || ':' || model, size, input_tokens, output_tokens, cached_input_tokens, duration_s FROM orders
-WHERE state = 'done' AND mode = 'audit' AND listed = 0 AND duration_s IS NOT NULL ORDER BY id
+WHERE state = 'done' AND mode = 'audit' AND whole AND duration_s IS NOT NULL ORDER BY id
 """
 _PARTS = "SELECT text FROM parts WHERE order_id = ? ORDER BY place"
 
@@ -36,11 +36,12 @@ class PastOrder(msgspec.Struct, frozen=True):
         scope: The part of the topic that it asked about.
         listed: Items on its avoid-list.
         known_at_issue: Items in the store when it went out.
-        complete: Whether its answer came to its end.
+        complete: Whether its answer came to its end, in one piece (a plan's may have come in several).
         new: Items that it found first.
         item_ids: Items that it named, each once.
         parts: What it named, where it was a plan.
         said: Earlier answers of the conversation that it continued.
+        cut: Whether its answer was ended early.
     """
 
     id: int
@@ -54,6 +55,7 @@ class PastOrder(msgspec.Struct, frozen=True):
     item_ids: tuple[int, ...]
     parts: tuple[str, ...] = ()
     said: int = 0
+    cut: bool = False
 
 
 class FreshCall(msgspec.Struct, frozen=True):
@@ -88,14 +90,16 @@ def past_orders(database: sqlite3.Connection) -> Iterator[PastOrder]:
     """
     named = iter(database.execute(_NAMED))
     waiting = next(named, None)
-    for order_id, provider, mode, scope, listed, said, known, state, new in database.execute(_ORDERS):
+    for order_id, provider, mode, scope, listed, said, known, state, new, whole, cut in database.execute(_ORDERS):
         ids: list[int] = []
         while waiting is not None and waiting[0] == order_id:
             ids.append(waiting[1])
             waiting = next(named, None)
         parts = tuple(text for (text,) in database.execute(_PARTS, (order_id,))) if mode == "plan" else ()
-        complete = state == "done"
-        yield PastOrder(order_id, provider, mode, _scope(scope), listed, known, complete, new, tuple(ids), parts, said)
+        complete = state == "done" and (bool(whole) or mode == "plan")
+        yield PastOrder(
+            order_id, provider, mode, _scope(scope), listed, known, complete, new, tuple(ids), parts, said, bool(cut)
+        )
 
 
 def _scope(text: str) -> Scope:

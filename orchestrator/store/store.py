@@ -190,8 +190,12 @@ class Store:
             return self._ledger.issue(provider, model, mode, size, producer, self._unique, scope, listed, said)
 
     def keep_parts(self, order_id: int, parts: Sequence[str]) -> None:
-        """Keep the parts of the topic that a plan's answer named, so that a later run need not buy them again."""
+        """Keep the parts of the topic that a plan's answer named, so that a later run need not buy them again.
+
+        What has ended before is written with them: a kill leaves both, or neither.
+        """
         with self._guarded(), Transaction(self._database):
+            self._ledger.write_ends()
             self._database.executemany(
                 "INSERT INTO parts VALUES (?, ?, ?)",
                 [(order_id, at, clean_line(part)) for at, part in enumerate(parts)],
@@ -268,6 +272,8 @@ class Store:
         error: ErrorKind | None,
         time_to_first_chunk_s: float | None,
         duration_s: float | None,
+        whole: bool = True,
+        cut: bool = False,
     ) -> None:
         """Note an order's end; written with the next transaction, at the latest by `flush`, `end_run` or `close`.
 
@@ -280,9 +286,12 @@ class Store:
             error: Why it failed, where it did.
             time_to_first_chunk_s: Of the last attempt, in seconds.
             duration_s: Of the last attempt, in seconds.
+            whole: Whether the answer came in one piece.
+            cut: Whether it was ended early.
         """
+        timing = (time_to_first_chunk_s, duration_s)
         ended = cast(OrderState, state)
-        self._ledger.end(order_id, ended, attempts, usage, cost_usd, error, time_to_first_chunk_s, duration_s)
+        self._ledger.end(order_id, ended, attempts, usage, cost_usd, error, *timing, whole, cut)
 
     def end_run(self, stop_reason: str) -> None:
         """Write the run's end and `run.json`; orders still open become interrupted."""

@@ -115,22 +115,20 @@ def from_status(status: int, body: object, headers: Mapping[str, str]) -> Provid
 
 
 def from_stream(error: object) -> ProviderError:
-    """The error for an error document inside a stream, whose status is 200."""
+    """The error for an error document inside a stream, whose status is 200: the error has none of its own."""
     complaint = read_complaint({"error": error})
     said = f": {complaint.text}" if complaint.text else ""
     numbers = [int(code) for code in complaint.codes if code.isdecimal() and is_status(int(code))]
     status = numbers[0] if numbers else None
     if _is_context(complaint):
-        return ContextOverflow(f"the prompt is too long for the model{said}", status=status)
+        return ContextOverflow(f"the prompt is too long for the model{said}")
     if _is_quota(complaint):
-        return QuotaExhausted(f"the account has no quota left{said}", status=status)
+        return QuotaExhausted(f"the account has no quota left{said}")
     if status == 429 or any("rate_limit" in code or code == "resource_exhausted" for code in complaint.codes):
-        return RateLimited(
-            f"too many requests, in mid-stream{said}", status=status, retry_after_s=complaint.retry_after_s
-        )
+        return RateLimited(f"too many requests, in mid-stream{said}", retry_after_s=complaint.retry_after_s)
     if (status or 0) >= 500 or any(word in code for code in complaint.codes for word in _LATER_WORDS):
-        return Overloaded(f"the provider broke off{said}", status=status)
-    return BadResponse(f"the stream ended with an error{said}", status=status)
+        return Overloaded(f"the provider broke off{said}")
+    return BadResponse(f"the stream ended with an error{said}")
 
 
 def retry_after_s(headers: Mapping[str, str], now: float | None = None) -> float | None:

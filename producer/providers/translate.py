@@ -7,6 +7,7 @@ SDK; a test raises every exception class of all of them here.
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import zlib
 from collections.abc import Iterator
@@ -36,6 +37,16 @@ _CONNECTION_NAMES = frozenset(
     {"APIConnectionError", "NetworkError", "ProtocolError", "ProxyError", "StreamError", "TransportError",
      "BrokenResourceError", "ClosedResourceError", "EndOfStream", "BusyResourceError"}
 )  # fmt: skip
+_UNCONNECTED = (
+    aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL,
+    ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError,
+)  # fmt: skip
+_CONNECTING_NAMES = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "InvalidURL", "UnsupportedProtocol"})
+_HUNG_UP = (
+    aiohttp.ServerDisconnectedError, aiohttp.SocketTimeoutError, aiohttp.ClientPayloadError,
+    ConnectionResetError, BrokenPipeError, EOFError,
+)  # fmt: skip
+_HUNG_UP_NAMES = frozenset({"ReadError", "WriteError", "ReadTimeout", "WriteTimeout", "RemoteProtocolError"})
 _ADDRESS_NAMES = frozenset({"InvalidURL", "UnsupportedProtocol", "TooManyRedirects"})
 _CREDENTIAL_NAMES = frozenset({"CredentialsError", "SubjectTokenProviderError", "EphemeralTokenAPIKeyError"})
 _UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError, zlib.error)
@@ -68,7 +79,8 @@ class Translator:
         if found is None:
             return None
         text = one_line(scrub(f"{self._provider}: {found.message}", self._key))
-        return type(found)(text, status=found.status, retry_after_s=found.retry_after_s)
+        unsent = found.unsent or (not began and _is_unsent(error))
+        return type(found)(text, status=found.status, retry_after_s=found.retry_after_s, unsent=unsent)
 
 
 def _from_response(error: Exception) -> ProviderError | None:
@@ -114,6 +126,21 @@ def _broken(reason: str, began: bool) -> ProviderError:
     if began:
         return StreamTruncated(f"the connection broke in the middle of the answer: {reason}")
     return ConnectionFailed(f"cannot be reached: {reason}")
+
+
+def _is_unsent(error: Exception) -> bool:
+    """Whether no connection was made. A server that takes a request and hangs up may charge for it all the same.
+
+    It takes both kinds of causes: a hang-up, too, may come out of an SDK as a connection that was never made.
+    """
+    causes = list(_chain(error))
+    return any(_is(cause, _UNCONNECTED, _CONNECTING_NAMES) for cause in causes) and not any(
+        _is(cause, _HUNG_UP, _HUNG_UP_NAMES) for cause in causes
+    )
+
+
+def _is(error: BaseException, kinds: tuple[type[BaseException], ...], names: frozenset[str]) -> bool:
+    return isinstance(error, kinds) or (_package(error) in _FOREIGN and type(error).__name__ in names)
 
 
 def _from_package(error: Exception) -> ProviderError | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from archive.filesystem import FileSystem, RealFileSystem
+from archive.format import SCHEMA_VERSION
 from contract.identity import Identity
 from contract.messages import Item, Refusal
 from orchestrator.store import IncomingBatch, Ingested, Store
@@ -88,3 +90,26 @@ def read_items(files: FileSystem, folder: Path) -> list[tuple[str, int]]:
     rows = database.execute("SELECT text, count FROM counted_items ORDER BY id").fetchall()
     database.close()
     return rows
+
+
+OLDER = {
+    1: (
+        "ALTER TABLE orders DROP COLUMN scope",
+        "ALTER TABLE orders DROP COLUMN listed",
+        "DROP TABLE parts",
+    ),
+    2: ("ALTER TABLE orders DROP COLUMN said", "DROP TABLE judgements"),
+    3: ("ALTER TABLE orders DROP COLUMN whole", "ALTER TABLE orders DROP COLUMN cut"),
+}
+"""What makes a database of the format after one of this format."""
+
+
+def make_older(folder: Path, version: int) -> None:
+    """Take a folder back to an older format."""
+    database = sqlite3.connect(folder / "run.db")
+    for step in range(SCHEMA_VERSION - 1, version - 1, -1):
+        for statement in OLDER[step]:
+            database.execute(statement)
+    database.execute(f"PRAGMA user_version = {version}")
+    database.commit()
+    database.close()

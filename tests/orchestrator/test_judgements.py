@@ -16,7 +16,7 @@ from archive.format import SCHEMA_VERSION
 from contract.errors import StorageError
 from orchestrator.store import Store
 from orchestrator.store.judgements import MAX_TRIES, JudgedTotals, Judgements
-from tests.orchestrator.store_cases import batch, end, feed, open_store, read_bytes, read_lines
+from tests.orchestrator.store_cases import batch, end, feed, make_older, open_store, read_bytes, read_lines
 
 FOLDER = Path("/runs/paris")
 TEXTS = ("Louvre", "Of course, here are more", "Orsay", "Pompidou")
@@ -166,12 +166,7 @@ def test_a_folder_of_the_format_before_can_be_judged_and_exported(tmp_path: Path
     store = open_store(tmp_path)
     feed(store, "Louvre")
     store.close()
-    database = sqlite3.connect(tmp_path / "run.db")
-    database.execute("DROP TABLE judgements")
-    database.execute("ALTER TABLE orders DROP COLUMN said")
-    database.execute("PRAGMA user_version = 2")
-    database.commit()
-    database.close()
+    make_older(tmp_path, 2)
     out = tmp_path / "out.jsonl"
     assert export(tmp_path, "jsonl", out, valid=True) == 1
     assert json.loads(out.read_bytes())["verdict"] is None

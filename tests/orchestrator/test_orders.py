@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,11 +11,11 @@ import pytest
 
 from archive.filesystem import MemoryFileSystem
 from contract.errors import ErrorKind
-from contract.messages import WHOLE, ItemBatch, Order, OrderDone, OrderFailed, Scope
+from contract.messages import WHOLE, ItemBatch, Order, OrderDone, OrderFailed, Scope, Usage
 from orchestrator.exploration import Ask
 from orchestrator.exploration.arms import Arm, Way
 from orchestrator.limits import worst_case_usd
-from orchestrator.pricing import FlatPrice
+from orchestrator.pricing import FlatPrice, Price
 from orchestrator.providers import ProviderSpec
 from orchestrator.routing import ProviderState, Router
 from orchestrator.run import Run
@@ -99,6 +101,108 @@ def test_a_model_without_lists_may_continue() -> None:
     run, _ = continuing(answers, msgspec.structs.replace(spec(), takes_avoid_list=False))
     play(run)
     assert [(order.said, order.avoid) for order in answers.orders] == [(CONVERSATION, ())]
+
+
+def test_a_plan_that_another_provider_takes_over_is_bought_once() -> None:
+    """The order that takes its place is the plan; the parts that it names are asked about."""
+    plans: list[Order] = []
+    answer = planning(plans)
+
+    def answered(order: Order) -> list[Reply]:
+        if order.provider == "test:x" and order.mode == "plan":
+            return [failed(order, ErrorKind.AUTH)]
+        return answer(order)
+
+    answers = Answers(answered)
+    # Only the first is asked, until it refuses.
+    play(build(answers, specs=(spec("x", 1000.0), spec("y", 1e-6)), producers=1, iterations=30, request_size=10))
+    assert [order.provider for order in plans if order.provider == "test:y"] == ["test:y"]
+    assert sum(order.mode == "plan" for order in answers.orders) == 2
+    assert any(order.scope.facet for order in answers.orders)
+
+
+def test_a_plan_that_broke_off_and_was_taken_up_again_is_bought_once() -> None:
+    """Its parts count though they came in two pieces."""
+    plans: list[Order] = []
+    answer = planning(plans)
+
+    def answered(order: Order) -> list[Reply]:
+        if order.mode == "plan" and order.attempt == 0:
+            return [batch(order, "part one", "part two"), failed(order, ErrorKind.STREAM_TRUNCATED)]
+        return answer(order)
+
+    answers = Answers(answered)
+    files = MemoryFileSystem()
+    play(build(answers, files, producers=1, iterations=30, request_size=10))
+    assert len({order.id for order in answers.orders if order.mode == "plan"}) == 1
+    again = build(answers, files, producers=1, iterations=30, request_size=10)
+    assert {"part one", "part 0"} <= {arm.scope.facet for arm in again.explorer.arms}
+    play(again)
+    assert len({order.id for order in answers.orders if order.mode == "plan"}) == 1
+
+
+def planning(plans: list[Order]) -> Callable[[Order], list[Reply]]:
+    """Answers with new items only, and plans, which are noted, with parts."""
+    counter = itertools.count(1)
+
+    def answer(order: Order) -> list[Reply]:
+        if order.mode == "plan":
+            plans.append(order)
+            return [batch(order, *(f"part {number}" for number in range(8))), done(order)]
+        return [batch(order, *(f"Fruit {next(counter)}" for _ in range(10))), done(order)]
+
+    return answer
+
+
+def test_a_plan_that_is_too_dear_waits() -> None:
+    """Where the money does for a request but not for a plan, other requests are made, and the plan is not forgotten."""
+    answers = Answers(planning([]))
+    price = FlatPrice(1.0, 1.0)
+    run = build(answers, specs=(spec(),), price=price, producers=1, concurrency=1, request_size=10, max_cost_usd=1.0)
+    state = run.router.states["test:x"]
+    dear = worst_case_usd(run.desk.preview(state, Ask("plan", run.explorer.plain, parts=40)), price)
+    affords = run.budget.affords
+    refused: list[Order] = []
+
+    def too_dear_at_first(order: Order, of: Price | None) -> bool:
+        if order.mode == "plan" and len(refused) < 3:
+            refused.append(order)
+            return False
+        return affords(order, of)
+
+    run.budget.affords = too_dear_at_first  # type: ignore[method-assign]
+    run.budget.limit_usd = 40 * dear
+    run.settings = run.desk.settings = msgspec.structs.replace(run.settings, iterations=30)
+    play(run)
+    assert len(refused) == 3
+    assert [order.mode for order in answers.orders].count("plan") == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "certain"),
+    [
+        (OrderFailed(1, 0, ErrorKind.OVERLOADED, "503", 0, status=503), True),
+        (OrderFailed(1, 0, ErrorKind.AUTH, "401", 0, status=401), True),
+        (OrderFailed(1, 0, ErrorKind.CONNECTION, "refused", 0, unsent=True), True),
+        (OrderFailed(1, 0, ErrorKind.BAD_RESPONSE, "html", 0, usage=Usage(10, 3)), True),
+        (OrderFailed(1, 0, ErrorKind.CONNECTION, "hung up", 0), False),
+        (OrderFailed(1, 0, ErrorKind.OVERLOADED, "in mid-stream", 0), False),
+        (OrderFailed(1, 0, ErrorKind.BAD_RESPONSE, "html", 0, status=200), False),
+        (OrderFailed(1, 0, ErrorKind.TIMEOUT, "late", 0, usage=Usage(10, 3, estimated=True)), False),
+    ],
+)
+def test_what_a_failed_call_cost_is_certain_only_where_it_was_told_or_never_taken(
+    message: OrderFailed, certain: bool
+) -> None:
+    """Else the limit counts the most that it can have cost."""
+    answers = Answers(lambda order: [msgspec.structs.replace(message, order_id=order.id, attempt=order.attempt)])
+    price = FlatPrice(1.0, 1.0)
+    run = build(answers, price=price, producers=1, concurrency=1, iterations=1, max_attempts=1, max_cost_usd=1e6)
+    state = run.router.states["test:x"]
+    most = worst_case_usd(run.desk.preview(state, Ask("audit", run.explorer.plain)), price)
+    play(run)
+    told = 0.0 if message.usage is None else price.cost_usd(message.usage)
+    assert run.budget.spent_usd == pytest.approx(told if certain else most)
 
 
 @pytest.mark.parametrize(

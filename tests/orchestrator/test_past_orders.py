@@ -13,21 +13,9 @@ from archive.format import SCHEMA_VERSION
 from contract.messages import Mode, Scope, Usage
 from orchestrator.exploration import Ask, Explorer, Traits
 from orchestrator.store.past_orders import FreshCall, PastOrder
-from tests.orchestrator.store_cases import batch, end, feed, issue, open_store
+from tests.orchestrator.store_cases import OLDER, batch, end, feed, issue, make_older, open_store
 
 _BIRDS = Scope(facet="birds", prefix="S")
-_BACK_TO = {
-    1: (
-        "ALTER TABLE orders DROP COLUMN said",
-        "ALTER TABLE orders DROP COLUMN scope",
-        "ALTER TABLE orders DROP COLUMN listed",
-        "DROP TABLE parts",
-        "DROP TABLE judgements",
-        "PRAGMA user_version = 1",
-    ),
-    2: ("ALTER TABLE orders DROP COLUMN said", "DROP TABLE judgements", "PRAGMA user_version = 2"),
-}
-"""What makes a database of the present format one of an older."""
 
 
 def test_what_was_asked_and_named_comes_back(tmp_path: Path) -> None:
@@ -81,7 +69,6 @@ def test_what_fresh_answers_took_comes_back(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     asked: list[tuple[Mode, Scope, int, str]] = [
         ("audit", Scope(), 0, "done"),
-        ("audit", Scope(), 2, "done"),
         ("audit", Scope(), 0, "failed"),
         ("explore", Scope(), 0, "done"),
     ]
@@ -101,17 +88,13 @@ def test_what_fresh_answers_took_comes_back(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("version", _BACK_TO)
+@pytest.mark.parametrize("version", OLDER)
 def test_a_folder_of_a_format_before_is_brought_up(tmp_path: Path, version: int) -> None:
     """It is opened, keeps what it has, and takes orders with a scope and a conversation from then on."""
     store = open_store(tmp_path)
     feed(store, "Robin", "Wren")
     store.close()
-    database = sqlite3.connect(tmp_path / "run.db")
-    for statement in _BACK_TO[version]:
-        database.execute(statement)
-    database.commit()
-    database.close()
+    make_older(tmp_path, version)
     store = open_store(tmp_path)
     order = store.issue_order(provider="openai", model="m-1", mode="explore", size=60, producer=0, scope=_BIRDS, said=3)
     store.ingest([batch(order, ["Swift", "Robin"])])
@@ -125,6 +108,47 @@ def test_a_folder_of_a_format_before_is_brought_up(tmp_path: Path, version: int)
     database = sqlite3.connect(tmp_path / "run.db")
     assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     database.close()
+
+
+def test_an_answer_in_pieces_is_no_sample(tmp_path: Path) -> None:
+    """What broke off and was taken up again, and what was ended early, are told from whole answers by the next run."""
+    store = open_store(tmp_path)
+    for whole, cut in ((True, False), (False, False), (True, True)):
+        order = store.issue_order(provider="test", model="x", mode="audit", size=60, producer=0)
+        store.end_order(
+            order, state="done", attempts=1, usage=None, cost_usd=0.0, error=None,
+            time_to_first_chunk_s=0.1, duration_s=0.2, whole=whole, cut=cut,
+        )  # fmt: skip
+    store.close()
+    store = open_store(tmp_path)
+    assert [(past.complete, past.cut) for past in store.past_orders()] == [(True, False), (False, False), (True, True)]
+    assert len(list(store.fresh_calls())) == 2
+    store.close()
+
+
+def test_a_fresh_answer_that_another_provider_had_begun_is_no_sample_of_an_older_folder(tmp_path: Path) -> None:
+    """Its list says so: nothing else was marked then."""
+    store = open_store(tmp_path)
+    for listed in (0, 7):
+        end(store, store.issue_order(provider="test", model="x", mode="audit", size=60, producer=0, listed=listed))
+    store.close()
+    make_older(tmp_path, 3)
+    store = open_store(tmp_path)
+    assert [past.complete for past in store.past_orders()] == [True, False]
+    store.close()
+
+
+def test_a_plan_s_parts_and_its_end_are_written_together(tmp_path: Path) -> None:
+    """A kill behind it leaves both."""
+    store = open_store(tmp_path)
+    order = store.issue_order(provider="test", model="x", mode="plan", size=40, producer=0)
+    store.flush()
+    end(store, order)
+    store.keep_parts(order, ["water birds", "garden birds"])
+    database = sqlite3.connect(tmp_path / "run.db")
+    assert database.execute("SELECT state, count(*) FROM orders JOIN parts ON order_id = id").fetchone() == ("done", 2)
+    database.close()
+    store.close()
 
 
 def test_a_scope_that_somebody_edited_is_none(tmp_path: Path) -> None:
@@ -166,7 +190,7 @@ def test_an_explorer_goes_on_where_it_was() -> None:
         relived.relive(
             PastOrder(order, "test:x", ask.mode, ask.scope, listed, before, True, len(new), ids, tuple(kept))
         )
-    relived.remember(known, ())
+    relived.settle(known)
     assert relived.coverage() == lived.coverage()
     assert relived.known == lived.known
     assert {(arm.way, arm.scope, arm.calls) for arm in relived.arms} == {

@@ -116,6 +116,38 @@ def test_a_person_chooses(folder: Path, tmp_path: Path) -> None:
     assert sum(pairs(folder).values()) == 1
 
 
+def _judge(folder: Path, invalid: str) -> None:
+    store = open_store(folder)
+    number = read_lines_of(folder).index(invalid) + 1
+    order = store.issue_order(provider="openai", model="m-1", mode="validate", size=40, producer=0)
+    store.keep_verdict(order, valid=(), invalid={number: invalid}, unsure=())
+    store.close()
+
+
+def read_lines_of(folder: Path) -> list[str]:
+    """The lines of attributes.txt."""
+    return (folder / "attributes.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_what_does_not_belong_is_merged_with_nothing(folder: Path) -> None:
+    """A spelling that a model has rejected is neither suggested nor kept in the place of a valid one."""
+    _judge(folder, "Luxembourg")
+    assert run_merges([str(folder)]) == 0
+    assert set(pairs(folder)) == SUGGESTED - {("Luxemburg", "Luxembourg")}
+
+
+def test_an_item_is_not_lost_with_what_it_was_merged_into(folder: Path) -> None:
+    """Judged after the merge: the valid spelling stands for both."""
+    assert run_merges([str(folder)]) == 0
+    assert run_merges([str(folder), "--apply", "all"]) == 0
+    assert "Luxemburg" not in (folder / "merged.txt").read_text().splitlines()
+    _judge(folder, "Luxembourg")
+    assert run_merges([str(folder), "--apply", "all"]) == 0
+    merged = (folder / "merged.txt").read_text().splitlines()
+    assert "Luxemburg" in merged
+    assert "Luxembourg" not in merged
+
+
 def test_applying_twice_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A merge that is applied, also through others, is left as it is."""
     run_merges([str(folder)])

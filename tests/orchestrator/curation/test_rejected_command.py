@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from contract.errors import ConfigurationError, FolderBusyError, ForeignDatabaseError
 from orchestrator.curation.rejected_command import run_rejected
-from tests.orchestrator.store_cases import feed, open_store
+from tests.orchestrator.store_cases import feed, make_older, open_store
 
 TEXTS = ("Louvre", "As an AI", "Orsay", "Of course!")
 
@@ -96,12 +95,7 @@ def test_a_running_topic_is_left_alone(folder: Path) -> None:
 
 def test_a_folder_of_the_format_before(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing was judged in it; a person may."""
-    database = sqlite3.connect(folder / "run.db")
-    database.execute("DROP TABLE judgements")
-    database.execute("ALTER TABLE orders DROP COLUMN said")
-    database.execute("PRAGMA user_version = 2")
-    database.commit()
-    database.close()
+    make_older(folder, 2)
     assert run_rejected([str(folder)]) == 0
     assert "0 of 4 items do not belong, 4 are not judged" in capsys.readouterr().out
     assert run_rejected([str(folder), "--reject", "As an AI"]) == 0

@@ -381,6 +381,7 @@ def test_an_earlier_run_is_relived() -> None:
     """After a restart the estimates, the arms' histories and the number of known items are what they were."""
     feed = Feed(explorer("letters"))
     again = explorer("letters")
+    again.remember((number, f"Item {number}") for number in range(1, 300))
     for _ in range(40):
         order, ask = feed.send()
         known, before = feed.subject.known, feed.items
@@ -388,7 +389,7 @@ def test_an_earlier_run_is_relived() -> None:
         feed.answer(order, ask, 6, sighted)
         ids = [*sighted, *range(before + 1, feed.items + 1)]
         again.relive(PastOrder(order, "a", ask.mode, ask.scope, len(ask.avoid), known, True, 6, tuple(ids)))
-    again.remember(feed.items, [(number, f"Item {number}") for number in range(1, feed.items + 1)])
+    again.settle(feed.items)
     assert again.known == feed.subject.known
     assert again.coverage() == feed.subject.coverage()
     assert again.exhausted == feed.subject.exhausted
@@ -401,6 +402,7 @@ def test_an_earlier_run_is_relived() -> None:
 def test_what_another_strategy_left_open_does_not_keep_a_run_going(strategy: str, split_waits: bool) -> None:
     """Parts that an earlier run planned, and never asked about or never split, are nothing to wait for."""
     feed = Feed(explorer(strategy))
+    feed.subject.remember((number, f"Item {number}") for number in range(1, 7 * SIZE + 1))
     parts = tuple(f"part {letter}" for letter in "abcdef")
     feed.subject.relive(PastOrder(1, "a", "plan", WHOLE, 0, 0, True, 0, (), parts))
     if split_waits:
@@ -409,7 +411,7 @@ def test_what_another_strategy_left_open_does_not_keep_a_run_going(strategy: str
                 PastOrder(order, "a", "explore", Scope(facet="part a"), 0, 0, True, new, tuple(range(1, new + 1)))
             )
     feed.orders, feed.items = 5, 7 * SIZE
-    feed.subject.remember(feed.items, [(number, f"Item {number}") for number in range(1, feed.items + 1)])
+    feed.subject.settle(feed.items)
     for _ in range(200):
         order, ask = feed.send()
         feed.answer(order, ask, 0, sighted=(1, 2, 3))
@@ -448,7 +450,7 @@ def test_fresh_answers_that_a_kill_cut_off_are_asked_for_again() -> None:
         ids = tuple(range(order * 10, order * 10 + 10))
         feed.subject.relive(PastOrder(order, "a", "audit", WHOLE, 0, 0, order < 3, 10, ids))
     feed.orders, feed.items = 7, 100
-    feed.subject.remember(feed.items, ())
+    feed.subject.settle(feed.items)
     modes = []
     for _ in range(8):
         order, ask = feed.send()
@@ -464,7 +466,7 @@ def test_conversations_of_an_earlier_run_do_not_go_on_by_themselves() -> None:
         ids = tuple(range(order * SIZE, order * SIZE + SIZE))
         feed.subject.relive(PastOrder(order, "a", "explore", WHOLE, 0, 0, True, SIZE, ids, said=1))
     feed.orders, feed.items = 8, 10 * SIZE
-    feed.subject.remember(feed.items, ())
+    feed.subject.settle(feed.items)
     for _ in range(40):
         order, ask = feed.send()
         assert ask.arm.way is not Way.CONTINUED
@@ -583,17 +585,183 @@ def test_a_search_is_repeatable() -> None:
 
 
 def test_what_is_rejected_is_neither_known_nor_expected() -> None:
-    """Items that do not belong leave what is known; as many of the next response's are expected to be none."""
+    """Items that do not belong leave what is known; a like share of the next response's is expected to be none."""
     subject = explorer("plain")
     feed = Feed(subject)
     for _ in range(4):
         order, ask = feed.send()
         feed.answer(order, ask, 10)
     assert (subject.known, subject.next_yield) == (40, 10.0)
-    subject.rejected([1, 2, 11, 12, 21, 22, 31, 32])
-    assert (subject.known, subject.next_yield) == (32, 8.0)
+    invalid = [1, 2, 11, 12, 21, 22, 31, 32]
+    subject.rejected(invalid)
+    subject.judged([item for item in range(1, 41) if item not in invalid], invalid)
+    assert (subject.known, subject.next_yield) == (32, 10.0 * (1 - 8 / 50))
     assert subject.incidence.sightings == 32
     assert not subject.incidence.held(1)
+
+
+def test_what_was_rejected_long_ago_says_nothing_of_what_comes_now() -> None:
+    """Inventions that recur come first: later answers bring few new items, all of which belong."""
+    subject = explorer("plain")
+    feed = Feed(subject)
+    for _ in range(25):
+        order, ask = feed.send()
+        feed.answer(order, ask, 16)
+    invalid = [item for item in range(1, 401) if item % 16 < 12]
+    subject.rejected(invalid)
+    subject.judged([item for item in range(1, 401) if item % 16 >= 12], invalid)
+    for _ in range(60):
+        order, ask = feed.send()
+        feed.answer(order, ask, 4, sighted=tuple(range(13, 17)))
+        subject.judged(range(feed.items - 3, feed.items + 1), ())
+    assert subject.next_yield == 4.0
+
+
+@pytest.mark.parametrize("size", [20, 60])
+def test_noise_is_a_share_of_what_answers_name(size: int) -> None:
+    """However many items are asked for: two of the twenty that an answer names never come again."""
+    subject = Explorer("topic", size, {"a": Traits()}, strategy="plain", seed=1)
+    feed = Feed(subject)
+    feed.items = 30
+    rng = random.Random(4)
+    subject.took(0, (), [(item, f"Item {item}") for item in range(1, 31)])
+    for _ in range(40):
+        order, ask = feed.send()
+        feed.answer(order, ask, 2, sighted=tuple(rng.sample(range(1, 31), 18)))
+    assert 1.5 < subject.noise < 2.5
+
+
+def test_a_plan_that_cannot_be_paid_for_is_not_forgotten() -> None:
+    """Only one that went out counts as bought."""
+    feed = Feed(explorer())
+    for _ in range(10):
+        ask = feed.subject.ask("a")
+        if ask is not None and ask.mode == "plan":
+            break
+        feed.answer(*feed.send(), SIZE)
+    assert mode(feed.subject) == mode(feed.subject) == "plan"
+    assert mode(feed.subject, orders_left=1) != "plan"
+
+
+def test_a_plan_that_moves_to_another_provider_is_not_bought_twice() -> None:
+    """The order that takes its place is the plan; where that comes to nothing, it is asked for again."""
+    feed = Feed(explorer("auto", TWO))
+    plan = feed.until_plan()
+    feed.subject.ended(plan, complete=False, replaced=True)
+    feed.orders += 1
+    feed.subject.issued(feed.orders, Ask("plan", feed.subject.plain, parts=40), "b")
+    moved = feed.orders
+    for _ in range(PILOT - 1):
+        ask = feed.subject.ask("a")
+        assert ask is None or ask.mode != "plan"
+    feed.subject.ended(moved, complete=False)
+    assert mode(feed.subject) == "plan"
+
+
+def test_two_plans_have_one_catch_all() -> None:
+    """Runs of an older version may have bought two."""
+    subject = explorer()
+    for order, names in enumerate((("a", "b", "c"), ("d", "e", "f")), start=1):
+        subject.relive(PastOrder(order, "a", "plan", WHOLE, 0, 0, True, 0, (), names))
+    scopes = [arm.scope for arm in subject.arms if arm.way is Way.FACET]
+    assert [scope.facet for scope in scopes if scope.facet] == list("abcdef")
+    assert sum(bool(scope.besides) for scope in scopes) == 1
+
+
+def test_parts_of_a_plan_whose_end_a_kill_lost_are_not_bought_again() -> None:
+    """They were written, so the answer had come."""
+    subject = explorer()
+    subject.relive(PastOrder(1, "a", "plan", WHOLE, 0, 0, False, 0, (), ("a", "b", "c")))
+    for order in range(2, 9):
+        ids = tuple(range(order * SIZE, order * SIZE + SIZE))
+        subject.relive(PastOrder(order, "a", "audit", WHOLE, 0, 0, True, SIZE, ids))
+    subject.settle(7 * SIZE)
+    assert mode(subject) != "plan"
+
+
+def _with_two_large_parts(names: list[str]) -> Feed:
+    """Two parts are to be split; the plan for the first names these."""
+    feed = Feed(explorer("facets"))
+    subject = feed.with_facets(["part a", "part b", "part c"])
+    for arm in [arm for arm in subject.arms if arm.scope.facet in ("part a", "part b")]:
+        for new in (8 * SIZE, 0, 0, 0):
+            feed.orders += 1
+            subject.issued(feed.orders, Ask("explore", arm), "a")
+            feed.answer(feed.orders, Ask("explore", arm), new)
+    order, ask = feed.send()
+    assert ask.mode == "plan"
+    subject.planned(order, names)
+    subject.ended(order, complete=True)
+    return feed
+
+
+def test_a_plan_of_a_part_that_names_items_keeps_no_search_going() -> None:
+    """No further plan is bought; what was to be split is split by letters, and the search comes to its end."""
+    feed = _with_two_large_parts(["Item 1", "Item 2", "Item 3", "Item 4"])
+    subject = feed.subject
+    split = {arm.scope.facet for arm in subject.arms if arm.way is Way.LETTER}
+    assert split == {"part a", "part b"}
+    for _ in range(200):
+        order, ask = feed.send()
+        assert ask.mode != "plan"
+        feed.answer(order, ask, 0, sighted=(1, 2, 3))
+        if subject.exhausted:
+            return
+    raise AssertionError("the search never ends")
+
+
+def test_a_plan_in_vain_is_not_bought_again_after_a_restart() -> None:
+    """Of a plan that named items nothing was kept; that says enough."""
+    subject, scope = explorer(), Scope(facet="part a")
+    subject.remember((number, f"Item {number}") for number in range(1, 7 * SIZE + 1))
+    parts = tuple(f"part {letter}" for letter in "abc")
+    subject.relive(PastOrder(1, "a", "plan", WHOLE, 0, 0, True, 0, (), parts))
+    named = tuple(range(1, 7 * SIZE + 1))
+    for part in ("part a", "part b"):
+        for order, ids in enumerate((named, (1, 2), (1, 2), (1, 2)), start=2):
+            new = len(ids) if part == "part a" and len(ids) > 2 else 0
+            subject.relive(PastOrder(order, "a", "explore", Scope(facet=part), 0, 0, True, new, ids))
+    subject.relive(PastOrder(9, "a", "plan", scope, 0, 0, True, 0, ()))
+    subject.settle(7 * SIZE)
+    assert mode(subject) != "plan"
+
+
+def test_letters_that_were_split_are_split_after_a_restart() -> None:
+    """Their names are known before their orders are relived; each piece belongs to its letter."""
+    subject = explorer("letters")
+    texts = [(number, f"{'SCMB'[number % 4]}{'aeiou'[number % 5]} {number}") for number in range(1, 400)]
+    subject.remember(texts)
+    large = tuple(number for number in range(1, 400) if number % 4 == 0)[: 8 * SIZE]
+    for order, (new, ids) in enumerate([(len(large), large), (0, (4, 8)), (0, (4, 8))] * 2, start=1):
+        subject.relive(PastOrder(order, "a", "explore", Scope(prefix="S"), 0, 0, True, new if order == 1 else 0, ids))
+    subject.settle(399)
+    letter = next(arm for arm in subject.arms if arm.scope.prefix == "S")
+    pieces = [arm for arm in subject.arms if len(arm.scope.prefix) == 2]
+    assert not letter.split or {arm.scope.prefix for arm in pieces} == {"Sa", "Se", "Si", "So", "Su"}
+    subject.relive(PastOrder(9, "a", "explore", Scope(prefix="Sy"), 0, 0, True, 1, (7,)))
+    assert next(arm for arm in subject.arms if arm.scope.prefix == "Sy").parent is letter
+
+
+def test_answers_that_were_ended_early_are_told_after_a_restart() -> None:
+    """They do not say that the topic is used up."""
+    subject = explorer("plain")
+    for order in range(1, 4):
+        subject.relive(PastOrder(order, "a", "explore", WHOLE, 0, 0, True, 0, (1, 2), cut=order == 2))
+    assert subject.cut_lately
+    subject.reopen()
+    assert not subject.cut_lately
+
+
+def test_a_broken_answer_is_not_short() -> None:
+    """Nobody knows how long it would have been: its part is not taken for used up."""
+    feed = Feed(explorer())
+    subject = feed.with_facets(["part a", "part b", "part c"])
+    arm = next(arm for arm in subject.arms if arm.scope.facet == "part a")
+    for complete, short in ((False, False), (True, True)):
+        feed.orders += 1
+        subject.issued(feed.orders, Ask("explore", arm), "a")
+        feed.answer(feed.orders, Ask("explore", arm), 3, complete=complete)
+        assert arm.short is short
 
 
 def test_a_topic_of_which_nothing_repeats_is_not_taken_for_noise() -> None:

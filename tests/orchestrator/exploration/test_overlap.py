@@ -51,6 +51,16 @@ def test_a_part_that_named_nothing_has_no_overlap() -> None:
     assert facet("a").overlap is None
 
 
+def test_a_part_of_very_many_items_counts_each_once() -> None:
+    """Also those that its avoid-list has forgotten."""
+    a, b = facet("a"), facet("b")
+    many = [list(range(start, start + 500)) for start in range(1, 9001, 500)]
+    feed(*((a, ids) for ids in many), *((a, ids) for ids in many), (b, many[0]), (b, many[0]))
+    assert len(a.named) < 9000
+    assert (a.distinct_items, a.shared) == (9000, 500)
+    assert (b.distinct_items, b.shared) == (500, 500)
+
+
 @given(answers=st.lists(st.tuples(st.integers(0, 3), st.sets(st.integers(1, 30), max_size=8)), max_size=20))
 def test_overlap_is_the_share_that_others_have_named(answers: Sequence[tuple[int, set[int]]]) -> None:
     """Whatever the order of answers."""

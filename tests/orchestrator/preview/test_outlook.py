@@ -27,7 +27,7 @@ def explored(*answers: set[int]) -> Explorer:
         known |= items
         order = PastOrder(number, "test:a", "audit", WHOLE, 0, len(known) - new, True, new, tuple(sorted(items)))
         explorer.relive(order)
-    explorer.remember(len(known), [])
+    explorer.settle(len(known))
     return explorer
 
 

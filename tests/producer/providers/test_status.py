@@ -6,6 +6,7 @@ import pytest
 
 from contract.errors import (
     AuthFailed,
+    BadResponse,
     ContextOverflow,
     Overloaded,
     ProviderError,
@@ -14,7 +15,7 @@ from contract.errors import (
     RateLimited,
     RequestRefused,
 )
-from producer.providers.status import from_status, read_complaint, retry_after_s
+from producer.providers.status import from_status, from_stream, read_complaint, retry_after_s
 
 TYPE_URL = "type.googleapis.com/google.rpc."
 
@@ -85,6 +86,22 @@ DELAYS = [
 def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
     """Seconds, dates and milliseconds are read; nonsense is no delay; no delay is negative."""
     assert retry_after_s(headers, now=NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"code": 502, "message": "bad gateway"}, Overloaded),
+        ({"code": 429, "message": "slow down"}, RateLimited),
+        ({"code": "insufficient_quota"}, QuotaExhausted),
+        ({"code": "context_length_exceeded"}, ContextOverflow),
+        ({"code": 400}, BadResponse),
+    ],
+)
+def test_an_error_inside_a_stream_has_no_status(document: object, expected: type[ProviderError]) -> None:
+    """The response's is 200: the provider had begun to work, and may charge for that."""
+    error = from_stream(document)
+    assert (type(error), error.status) == (expected, None)
 
 
 def test_retry_after_in_googles_document() -> None:

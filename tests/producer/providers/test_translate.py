@@ -186,6 +186,33 @@ def test_the_innermost_cause_decides() -> None:
     assert type(TRANSLATOR.translate(error, began=False)) is ProviderTimeout
 
 
+CONNECTION: Any = SimpleNamespace(host="127.0.0.1", port=80, ssl=True, is_ssl=True)
+REFUSED = aiohttp.ClientConnectorError(CONNECTION, OSError(111, "refused"))
+
+
+@pytest.mark.parametrize(
+    ("error", "unsent"),
+    [
+        (REFUSED, True),
+        (caused(openai.APIConnectionError(request=REQUEST), httpx2.ConnectError("x"), REFUSED), True),
+        (caused(openai.APITimeoutError(request=REQUEST), httpx2.ConnectTimeout("x")), True),
+        (httpx2.InvalidURL("x"), True),
+        (aiohttp.ServerDisconnectedError(), False),
+        (caused(openai.APITimeoutError(request=REQUEST), httpx2.ConnectTimeout("x"), EOFError()), False),
+        (caused(openai.APIConnectionError(request=REQUEST), ConnectionResetError(104, "reset")), False),
+        (httpx2.ReadTimeout("x"), False),
+        (openai.InternalServerError("m", response=response(500), body=None), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_request_that_never_left_cost_nothing(error: Exception, unsent: bool) -> None:
+    """A server that takes it and hangs up may charge for it all the same; in mid-stream it had left."""
+    before, later = (TRANSLATOR.translate(error, began=began) for began in (False, True))
+    assert before is not None
+    assert later is not None
+    assert (before.unsent, later.unsent) == (unsent, False)
+
+
 def test_retry_after_comes_through() -> None:
     """The delay in an SDK's exception is kept."""
     error = TRANSLATOR.translate(openai.RateLimitError("m", response=response(429), body=None), began=False)
