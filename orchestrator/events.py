@@ -156,7 +156,7 @@ class Result(msgspec.Struct, frozen=True):
         tokens_estimated: Tokens among both that were counted by us because a stream ended early.
         cost_usd: US dollars, or None where a price is unknown.
         invalid: Items in `attributes.txt` that a model found not to belong; they are left out of `valid.txt`.
-        unjudged: Items that nobody has judged; None where that was not asked for.
+        unjudged: Items that nobody has judged; None where none ever was, and that was not asked for.
         shortened_calls: Calls whose answers were ended because they only repeated (`--patience`).
         duration_s: Wall time.
         stop_reason: Why it ended.

@@ -14,6 +14,7 @@ from orchestrator.words import price_of_one
 
 ESTIMATED = (StopReason.EXHAUSTED, StopReason.COVERAGE, StopReason.MIN_YIELD, StopReason.MAX_PRICE_PER_ITEM)
 """Reasons that rest on estimates."""
+_MORE = "; more may come from another model, other words for the topic, or by force (--iterations N)"
 _MOST_CALLS = 1_000_000
 """Nobody makes more of them."""
 
@@ -24,9 +25,9 @@ def explain(
     router: Router,
     explorer: Explorer,
     failure: Exception | None,
-    price_usd: float | None = None,
+    decided: str = "",
 ) -> str:
-    """The stop reason as a sentence for the user.
+    """The stop reason as a sentence for the user, with the figures as they are now.
 
     Args:
         reason: Which.
@@ -34,8 +35,11 @@ def explain(
         router: The run's.
         explorer: The run's.
         failure: What ended it, where that was a fault.
-        price_usd: What the next new item is expected to cost, in US dollars; None where that is not known.
+        decided: Where it rests on estimates, what `decision` said of it when it was decided.
     """
+    if reason in ESTIMATED:
+        further = _MORE if reason is StopReason.EXHAUSTED else _further(explorer)
+        return f"{decided}{_covered(explorer)}{further}"
     match reason:
         case StopReason.ITERATIONS:
             return f"every producer has made its requests (--iterations {settings.iterations})"
@@ -48,18 +52,6 @@ def explain(
             # A limit may be taken away while the run that it has stopped still ends.
             limit = "" if settings.max_time_s is None else f" {settings.max_time_s:g}s"
             return f"the time is over (--max-time{limit})"
-        case StopReason.EXHAUSTED:
-            return _exhausted(explorer)
-        case StopReason.COVERAGE:
-            return f"the wanted coverage is reached{_covered(explorer)}{_further(explorer)}"
-        case StopReason.MIN_YIELD:
-            # A limit may be taken away while the run that it has stopped still ends; so below.
-            limit = "" if settings.min_yield is None else f" {settings.min_yield:g}"
-            brings = f"the next request is expected to bring {explorer.next_yield:.1f} new items (--min-yield{limit})"
-            return f"{brings}{_covered(explorer)}{_further(explorer)}"
-        case StopReason.MAX_PRICE_PER_ITEM:
-            limit = "" if settings.max_price_per_item_usd is None else f" {settings.max_price_per_item_usd:g}"
-            return f"{_dear(price_usd)} (--max-price-per-item{limit}){_covered(explorer)}{_further(explorer)}"
         case StopReason.NO_PROVIDER if failure is None:
             return f"no provider is left: {router.why_none()}"
         case StopReason.INTERRUPTED:
@@ -70,20 +62,37 @@ def explain(
             return "the caller stopped"
 
 
+def decision(reason: StopReason, settings: Settings, explorer: Explorer, price_usd: float | None) -> str:
+    """What a reason that rests on estimates says at the moment of the decision: answers on their way change them.
+
+    Args:
+        reason: Which; empty for one that rests on none.
+        settings: The run's.
+        explorer: The run's.
+        price_usd: What the next new item is expected to cost, in US dollars; None where that is not known.
+    """
+    match reason:
+        case StopReason.EXHAUSTED if explorer.exhausted:
+            return "every way of asking brings next to nothing new"
+        case StopReason.EXHAUSTED:
+            return f"the last {DRY_RESPONSES} complete responses brought no new item"
+        case StopReason.COVERAGE:
+            return "the wanted coverage is reached"
+        case StopReason.MIN_YIELD:
+            limit = f"--min-yield {settings.min_yield:g}"
+            return f"the next request was expected to bring {explorer.next_yield:.1f} new items ({limit})"
+        case StopReason.MAX_PRICE_PER_ITEM:
+            return f"{_dear(price_usd)} (--max-price-per-item {settings.max_price_per_item_usd:g})"
+        case _:
+            return ""
+
+
 def _dear(price_usd: float | None) -> str:
     """What the next new item would cost; an infinite price means that none is expected."""
     if price_usd is not None and math.isinf(price_usd):
-        return "the next request is expected to bring nothing new for its price"
+        return "the next request was expected to bring nothing new for its price"
     price = "more than is wanted" if price_usd is None else price_of_one(price_usd)
-    return f"the next new item is expected to cost {price}"
-
-
-def _exhausted(explorer: Explorer) -> str:
-    """Why nothing more is asked, with how far the topic is explored."""
-    if not explorer.exhausted:
-        return f"the last {DRY_RESPONSES} complete responses brought no new item"
-    more = "; more may come from another model, other words for the topic, or by force (--iterations N)"
-    return f"every way of asking brings next to nothing new{_covered(explorer)}{more}"
+    return f"the next new item was expected to cost {price}"
 
 
 def _covered(explorer: Explorer) -> str:

@@ -151,7 +151,8 @@ class Intake:
             self._tell(ProviderDisabled(disabled, message.message))
 
     def _on_death(self, death: Died, *, retry: bool) -> None:
-        self._tell(ProducerDied(death.producer, death.why, len(death.orders)))
+        if retry or death.orders:  # one that goes while the run ends, and has nothing to do, is no news
+            self._tell(ProducerDied(death.producer, death.why, len(death.orders)))
         for order_id in death.orders:
             if order_id in self._desk.open:
                 why = f"producer {death.producer}: {death.why}"

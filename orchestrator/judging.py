@@ -112,19 +112,20 @@ class Judge:
             return False
         return self.has_judges
 
-    def is_due(self, explored: int, *, whole: bool) -> bool:
+    def is_due(self, explored: int, *, whole: bool, first: bool = False) -> bool:
         """Whether an order may go out now.
 
         Args:
             explored: Exploring orders that the run has given.
             whole: Whether the rest is asked for: the run explores no more.
+            first: Whether full batches come before what explores.
         """
         if not self.has_work:
             return False
         if whole:
             return True
         full = self._store.judgements.never_asked >= self._size
-        return full and self.orders + 1 <= SHARE * (explored + self.orders + 1)
+        return full and (first or self.orders + 1 <= SHARE * (explored + self.orders + 1))
 
     def batch(self) -> Batch:
         """The next candidates; empty where there are none."""

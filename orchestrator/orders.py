@@ -70,6 +70,7 @@ class OrderDesk:
         exploring: Whether new items are still asked for; if not, what is left is judged.
         money_ran_out: Whether the money left was not enough for an exploring order.
         judging_is_dear: The same for a validating one.
+        judging_first: Whether what nobody has judged yet is judged before more is asked.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class OrderDesk:
         self.exploring = True
         self.money_ran_out = False
         self.judging_is_dear = False
+        self.judging_first = False
         self.settings = settings
         self._router = router
         self._budget = budget
@@ -129,7 +131,8 @@ class OrderDesk:
     def _give_one(self, producer: Producer, share_new: float | None) -> bool:
         """Give a producer an order, if there is one for it; whether it makes sense to try once more."""
         retry = bool(self._waiting) and self._waiting[0][0] <= self._clock()
-        if not retry and self._judge.is_due(sum(self._issued.values()), whole=not self.exploring):
+        explored = sum(self._issued.values())
+        if not retry and self._judge.is_due(explored, whole=not self.exploring, first=self.judging_first):
             order = self._validation()
             if order is not None:
                 self._give(producer, order)
@@ -450,7 +453,9 @@ class OrderDesk:
         elif order.ask.mode == "plan" and state == "done":
             parts = self._explorer.planned(order.id, list(order.received))
         complete = state == "done" and (order.whole or parts is not None)
-        self._explorer.ended(order.id, complete=complete, cut=order.cut, replaced=order.replaced)
+        self._explorer.ended(
+            order.id, complete=complete, cut=order.cut, stopped=state == "interrupted", replaced=order.replaced
+        )
         self._store.end_order(
             order.id,
             state=state,

@@ -72,18 +72,18 @@ def traits_of(spec: ProviderSpec, prices: Mapping[str, Price | None]) -> Traits:
     One that costs nothing counts with a twentieth of what the cheapest of the others costs: time is worth something,
     and what only the others know is wanted too.
     """
-    takes_list = spec.takes_avoid_list
+    traits = Traits(takes_list=spec.takes_avoid_list, takes_parts=spec.takes_parts)
     price = prices.get(spec.name)
     if price is None or any(one is None for one in prices.values()):
-        return Traits(takes_list=takes_list)
+        return traits
     read, written = _per_million(price)
     if written <= 0:
         paid = [one for one in map(_per_million, filter(None, prices.values())) if one[1] > 0]
         cheapest = min(paid, key=lambda one: one[1], default=None)
         if cheapest is None:
-            return Traits(takes_list=takes_list)
+            return traits
         read, written = _FREE * cheapest[0], _FREE * cheapest[1]
-    return Traits(read, written, takes_list)
+    return traits._replace(input_price=read, output_price=written)
 
 
 def _per_million(price: Price) -> tuple[float, float]:

@@ -41,7 +41,8 @@ _ADAPTER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "gemini": ("temperature", "thinking_budget", "api_version", "extra_body", "prompt_style"),
 }
 """Options that each adapter knows; the simulated model checks its own."""
-_ORCHESTRATOR_OPTIONS = ("context_tokens", "max_in_flight", "max_request_size", "takes_avoid_list")
+_ORCHESTRATOR_OPTIONS = ("context_tokens", "max_in_flight", "max_request_size", "takes_avoid_list", "takes_parts")
+_SWITCHES = ("takes_avoid_list", "takes_parts")
 
 
 class ProviderSpec(msgspec.Struct, frozen=True):
@@ -55,6 +56,8 @@ class ProviderSpec(msgspec.Struct, frozen=True):
         setup: What producers are told.
         max_request_size: Most items it is asked for at a time; None for no limit of its own.
         takes_avoid_list: Whether it gets one. A very small model only parrots it.
+        takes_parts: Whether the strategy `auto` asks it for the parts of a topic, and about them. A very small model
+            names items instead, and keeps to no part (measured: docs/exhaustion.md).
     """
 
     vendor: str
@@ -64,6 +67,7 @@ class ProviderSpec(msgspec.Struct, frozen=True):
     setup: ProviderSetup
     max_request_size: int | None = None
     takes_avoid_list: bool = True
+    takes_parts: bool = True
 
     @property
     def name(self) -> str:
@@ -243,13 +247,14 @@ def _spec(
     given: dict[str, Any],
     context: int,
     limit: int | None,
-    takes_lists: bool = True,
+    able: bool = True,
     **setup: Any,
 ) -> ProviderSpec:
     taken = {name: given.pop(name) for name in _ORCHESTRATOR_OPTIONS if name in given}
-    takes_avoid_list = taken.pop("takes_avoid_list", takes_lists)
-    if not isinstance(takes_avoid_list, bool):
-        raise ConfigurationError(f"{entry.vendor}.takes_avoid_list must be true or false")
+    switches = {name: taken.pop(name, able) for name in _SWITCHES}
+    for name, on in switches.items():
+        if not isinstance(on, bool):
+            raise ConfigurationError(f"{entry.vendor}.{name} must be true or false")
     for name, value in taken.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ConfigurationError(f"{entry.vendor}.{name} must be a whole number of at least 1")
@@ -259,7 +264,7 @@ def _spec(
         context_tokens=taken.get("context_tokens", context),
         max_in_flight=taken.get("max_in_flight", limit),
         max_request_size=taken.get("max_request_size"),
-        takes_avoid_list=takes_avoid_list,
+        **switches,
         setup=ProviderSetup(
             connect_timeout_s=settings.connect_timeout_s,
             read_timeout_s=settings.read_timeout_s,

@@ -33,6 +33,7 @@ class ProviderState:
     Attributes:
         weight: Its share of the orders relative to the others.
         disabled: Why it gets no order in this run any more; None while it may.
+        last_failure: What its last failed call came to; empty before one.
     """
 
     def __init__(self, spec: ProviderSpec) -> None:
@@ -45,6 +46,7 @@ class ProviderState:
         self.failing_since: float | None = None
         self.succeeded = False
         self.disabled: str | None = None
+        self.last_failure = ""
         self.given_up = 0
         self.share = 0.0
         self.credit = 0.0
@@ -82,6 +84,7 @@ class ProviderState:
 
     def on_failure(self, kind: ErrorKind, message: str, retry_after_s: float | None, now: float) -> None:
         """A call failed."""
+        self.last_failure = message
         if kind in (ErrorKind.CANCELLED, ErrorKind.PROCESS_CRASH, ErrorKind.CONTEXT_OVERFLOW):
             return  # says nothing about the provider's health
         if kind.disables_provider:
@@ -205,6 +208,12 @@ class Router:
     def why_none(self) -> str:
         """Why each provider gets none, for the user."""
         return "; ".join(_named(state) for state in self.states.values())
+
+    @property
+    def last_failure(self) -> str:
+        """What a provider said when it last failed; empty where none has."""
+        said = [state.last_failure for state in self.states.values() if state.last_failure]
+        return said[-1] if said else ""
 
     def disable(self, vendor: str, why: str) -> list[str]:
         """Use no provider of this vendor any more; the names of those that this took away."""

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from contract.errors import OrchestratorError, ProducerStartError, ProviderError, StorageError
+from contract.errors import ExitCode, OrchestratorError, ProducerStartError, ProviderError, StorageError
 from contract.service import Action, Stop, TopicEvent
 from orchestrator.events import Judging, ProviderDisabled, Result, RunEvent, Stopping, StopReason
-from orchestrator.explain import ESTIMATED, explain
+from orchestrator.explain import decision, explain
 from orchestrator.exploration import Explorer
 from orchestrator.exploration.rejections import WINDOW
 from orchestrator.explored import Explored
@@ -30,9 +30,10 @@ from orchestrator.routing import Router
 from orchestrator.settings import Settings, shown_settings
 from orchestrator.stats import RunStats
 from orchestrator.steering import Answer, Interrupt, Steering
-from orchestrator.stopping import enough, price_of_next_usd
+from orchestrator.stopping import enough, perhaps_covered, price_of_next_usd
 from orchestrator.store import Store
 from orchestrator.supervisor import Supervisor
+from orchestrator.words import plural
 
 if TYPE_CHECKING:
     from orchestrator.event_log import EventLog
@@ -114,7 +115,7 @@ class Run:
         self._cancelling = False
         self._cancel_deadline = float("inf")
         self._out: list[RunEvent] = []
-        self._explanation = ""
+        self._decided = ""
         self._logged = 0
         self.told: list[TopicEvent] = []
         self._telling: list[TopicEvent] = []
@@ -271,6 +272,8 @@ class Run:
         if self.stop_reason is None:
             advised = self.settings.patience is not None and self.desk.exploring and not self.desk.patient
             self._feed_more = advised and self._feed.tell()
+            if self.judge.wanted:
+                self.desk.judging_first = perhaps_covered(self.explorer, self.settings)
             if not self.paused:
                 self.desk.give_orders(self.stats.share_new)
             self._stop_if_nothing_is_left()
@@ -286,7 +289,7 @@ class Run:
         if self.stop_reason is None:
             self.stop_reason = reason
             if self._wound_up is not reason:
-                self._explanation = self._why(reason)
+                self._decided = self._decision(reason)
         self.stats.resume()  # open responses may take no longer than the time that is left
         self.desk.drop_waiting()
         if cancel:
@@ -301,7 +304,7 @@ class Run:
             self._stop(reason, cancel=cancel)
             return
         self._wound_up = reason
-        self._explanation = self._why(reason)
+        self._decided = self._decision(reason)
         self.desk.stop_exploring(cancel=cancel)
         self._out.append(Judging(reason, self.store.totals().judged.unjudged))
 
@@ -367,16 +370,27 @@ class Run:
 
     @property
     def explanation(self) -> str:
-        """Why it ended, in a sentence with the figures of that moment; empty while it goes on."""
+        """Why it ended, in a sentence; empty while it goes on.
+
+        What decided it is told as it was then; how far the topic is explored as it is now, as everywhere else.
+        """
         if self.stop_reason is None:
             return ""
-        if self.stop_reason in ESTIMATED and self.failure is None:
-            return self._explanation  # what came in afterwards changes the estimates
-        return self._why(self.stop_reason, self.failure)
+        if self._all_failed:
+            return f"all {plural(self.stats.calls, 'request')} failed, last: {self.router.last_failure}"
+        return explain(self.stop_reason, self.settings, self.router, self.explorer, self.failure, self._decided)
 
-    def _why(self, reason: StopReason, failure: Exception | None = None) -> str:
-        price = price_of_next_usd(self.explorer, self.stats)
-        return explain(reason, self.settings, self.router, self.explorer, failure, price)
+    @property
+    def _all_failed(self) -> bool:
+        """Whether no request of a run that made all it may has brought an answer."""
+        return (
+            self.stop_reason is StopReason.ITERATIONS
+            and not self.stats.new
+            and 0 < self.stats.calls == self.stats.failures
+        )
+
+    def _decision(self, reason: StopReason) -> str:
+        return decision(reason, self.settings, self.explorer, price_of_next_usd(self.explorer, self.stats))
 
     # --- the result ----------------------------------------------------------------------------------------
 
@@ -405,10 +419,10 @@ class Run:
             duration_s=round(stats.elapsed_s, 3),
             stop_reason=reason,
             explanation=self.explanation,
-            exit_code=reason.exit_code,
+            exit_code=ExitCode.NO_PROVIDER if self._all_failed else reason.exit_code,
             providers=tuple(figures.totals() for figures in stats.providers.values()),
             coverage=coverage,
             exploration=exploration,
             invalid=judged.invalid,
-            unjudged=judged.unjudged if self.judge.wanted else None,
+            unjudged=judged.unjudged if self.judge.wanted or self.store.judgements.any else None,
         )

@@ -31,6 +31,17 @@ def enough(explorer: Explorer, stats: RunStats, settings: Settings) -> StopReaso
     return None
 
 
+def perhaps_covered(explorer: Explorer, settings: Settings) -> bool:
+    """Whether the wanted coverage is reached if what looks like noise is none of the topic: then that is judged first.
+
+    Everything is judged in the end, so that this costs nothing; what is not judged counts as known and as missing.
+    """
+    if settings.until_coverage is None or not explorer.settled:
+        return False
+    covered = explorer.coverage()
+    return covered is not None and covered.without_noise >= settings.until_coverage
+
+
 def price_of_next_usd(explorer: Explorer, stats: RunStats) -> float | None:
     """What the next new item is expected to cost, in US dollars: a call's mean price so far ÷ its expected new items.
 

@@ -64,7 +64,7 @@ def real_models(servers: int | None = None) -> Iterator[list[RealModel]]:
 
 
 def local_at(url: str, model: str, context_tokens: int) -> RealModel:
-    """The local model at an address, asked as `--provider local` asks it."""
+    """The local model at an address, asked as `--provider local` asks it, but also about parts: do they pay?"""
     usual = {
         **LOCAL_OPTIONS,
         "context_tokens": context_tokens,

@@ -86,7 +86,7 @@ class MergedItems:
                 unknown += 1
                 continue
             goes, stays = self._root(suggestion.item.id), self._root(suggestion.into.id)
-            if goes != stays:
+            if goes != stays and goes not in self._into:  # what stands in a circle has no root
                 self._into[goes] = stays
                 rows.append((goes, stays, suggestion.method, suggestion.score, int(now_s)))
         try:
@@ -111,8 +111,11 @@ class MergedItems:
     def write_list(self, folder: Path, filesystem: FileSystem) -> None:
         """Write `merged.txt`: every item once, without spellings that were merged and items that do not belong.
 
-        Raises `OSError`.
+        There is none where nothing is merged. Raises `OSError`.
         """
+        if not self._into:
+            (folder / MERGED_NAME).unlink(missing_ok=True)
+            return
         filesystem.replace(folder / MERGED_NAME, (block for block, _ in blocks_of_lines(self._texts())))
 
     def _texts(self) -> Iterator[str]:

@@ -44,7 +44,10 @@ def run_merges(arguments: Sequence[str]) -> int:
     parser.add_argument("topic", metavar="TOPIC", help="a topic explored before, or its folder")
     parser.add_argument("--output", type=Path, metavar="DIR", help="the topic's folder (default: ./output/<topic>)")
     parser.add_argument(
-        "--min-score", type=_score, default=MIN_SCORE, metavar="N", help=f"70 to 100 (default: {MIN_SCORE:g})"
+        "--min-score",
+        type=_score,
+        metavar="N",
+        help=f"70 to 100 (default: {MIN_SCORE:g}; with --apply all: whatever is listed)",
     )
     parser.add_argument("--semantic", action="store_true", help="by meaning too; needs the extra semantic")
     action = parser.add_mutually_exclusive_group()
@@ -61,9 +64,9 @@ def run_merges(arguments: Sequence[str]) -> int:
         if parsed.undo:
             text = _undo(folder, merged)
         elif parsed.apply is not None:
-            text = _apply(folder, merged, parsed.apply, parsed.min_score)
+            text = _apply(folder, merged, parsed.apply, parsed.min_score or 0.0)
         else:
-            text = _suggest(folder, merged, parsed.min_score, semantic=parsed.semantic)
+            text = _suggest(folder, merged, parsed.min_score or MIN_SCORE, semantic=parsed.semantic)
     sys.stdout.write(text)
     return ExitCode.DONE
 
@@ -79,7 +82,7 @@ def _suggest(folder: Path, merged: MergedItems, min_score: float, *, semantic: b
     applied = merged.suggestions()
     lines = [(suggestion, False) for suggestion in suggestions] + [(suggestion, True) for suggestion in applied]
     write_merges(folder / MERGES_NAME, lines, RealFileSystem())
-    _write_list(folder, merged)
+    merged.write_list(folder, RealFileSystem())
     shown = [f"  {one.score:5.1f}  {one.item.text}  =  {one.into.text}" for one in suggestions[:_SHOWN]]
     rest = [f"  … and {len(suggestions) - _SHOWN} more"] if len(suggestions) > _SHOWN else []
     head = (
@@ -102,7 +105,7 @@ def _apply(folder: Path, merged: MergedItems, which: str, min_score: float) -> s
             raise ConfigurationError(f"there is no file {which!r}; nothing was changed; name one, or all")
         wanted = read_merges(path, files)
     count, unknown = merged.apply(wanted, time.time())
-    _write_list(folder, merged)
+    merged.write_list(folder, RealFileSystem())
     _write_lines(own, [*listed, *merged.suggestions()], merged)
     left_out = f"; {unknown} left out, which are no items of this folder" if unknown else ""
     return printable(f"{count} merges applied, {len(merged)} in all{left_out}: {folder / MERGED_NAME}") + "\n"
@@ -112,7 +115,7 @@ def _undo(folder: Path, merged: MergedItems) -> str:
     own = folder / MERGES_NAME
     listed = [*(read_merges(own, RealFileSystem()) if own.exists() else ()), *merged.suggestions()]
     count = merged.undo()
-    _write_list(folder, merged)
+    merged.write_list(folder, RealFileSystem())
     _write_lines(own, listed, merged)
     return f"{count} merges undone; attributes.txt holds every spelling\n"
 
@@ -123,11 +126,3 @@ def _write_lines(path: Path, suggestions: Sequence[Suggestion], merged: MergedIt
     for suggestion in suggestions:
         once.setdefault(frozenset((suggestion.item.id, suggestion.into.id)), suggestion)
     write_merges(path, [(suggestion, merged.are_one(suggestion)) for suggestion in once.values()], RealFileSystem())
-
-
-def _write_list(folder: Path, merged: MergedItems) -> None:
-    """`merged.txt` as the merges are now; none where none is applied."""
-    if len(merged):
-        merged.write_list(folder, RealFileSystem())
-    else:
-        (folder / MERGED_NAME).unlink(missing_ok=True)

@@ -14,9 +14,11 @@ from contract.errors import ConfigurationError, ExitCode
 from contract.identity import Identity, key_of
 from contract.text import printable
 from orchestrator.command_parser import CommandParser
+from orchestrator.curation.merged import MergedItems
 from orchestrator.curation.topic_folder import opened_folder, topic_folder
 from orchestrator.store.attributes_file import clean_line
 from orchestrator.store.judgements import Judgements, Row
+from orchestrator.store.manifest import totals_of, write_manifest
 from orchestrator.store.transaction import Transaction
 from orchestrator.store.valid_file import VALID_NAME, write_valid
 
@@ -73,7 +75,14 @@ class _List:
         with Transaction(self._database):
             self._judgements.write(rows)
         self._judgements.took(rows)
-        write_valid(self._folder, self._judgements, RealFileSystem())
+        if not self._judgements.any:
+            return
+        files = RealFileSystem()
+        write_valid(self._folder, self._judgements, files)
+        merged = MergedItems(self._database)
+        if len(merged):
+            merged.write_list(self._folder, files)
+        write_manifest(self._folder, self._database, totals_of(self._database, self._judgements.totals()), files)
 
     def _found(self, texts: Sequence[str]) -> list[int]:
         """The items that these texts are."""
@@ -90,10 +99,9 @@ class _List:
         """How many do not belong, and which."""
         totals = self._judgements.totals()
         items = totals.valid + totals.invalid + totals.unjudged
-        yield (
-            f"{totals.invalid} of {items} items do not belong, {totals.unjudged} are not judged: "
-            f"{self._folder / VALID_NAME}"
-        )
+        where = self._folder / VALID_NAME
+        said = f": {where}" if where.exists() else ""
+        yield f"{totals.invalid} of {items} items do not belong, {totals.unjudged} are not judged{said}"
         query = "SELECT text FROM items JOIN judgements ON item_id = id WHERE verdict = 'invalid' ORDER BY id"
         for (text,) in self._database.execute(query):
             yield f"  {text}"

@@ -97,6 +97,7 @@ class Explorer:
         self.yields = Yields(size, self.tuning, self.incidence.missing_share)
         self.arms: list[Arm] = [Arm(Way.PLAIN, WHOLE), Arm(Way.LISTED, WHOLE)]
         self._traits = traits
+        self._takes_parts = any(one.takes_parts for one in traits.values())
         self._strategy = strategy
         self._rng = random.Random(seed)
         self._letters = Letters()
@@ -137,13 +138,15 @@ class Explorer:
         traits = self._traits[provider]
         if self.waits:
             return None
-        plan = self._plan_due() if orders_left is None or orders_left >= self.tuning.plan_worth else None
+        parts = traits.takes_parts or self._strategy != "auto"
+        worth_it = orders_left is None or orders_left >= self.tuning.plan_worth
+        plan = self._plan_due() if parts and worth_it else None
         if plan is not None:
             return plan
         if self._strategy == "plain" or self._audit_is_due():
             return Ask("audit", self.plain)
         self._add_arms()
-        candidates = self._candidates()
+        candidates = [arm for arm in self._candidates() if parts or arm.scope == WHOLE]
         if self.settled and self._worn:
             # Only what was never asked can still show that there is more.
             tried = self._tried
@@ -192,8 +195,8 @@ class Explorer:
 
     @property
     def _plans(self) -> bool:
-        """Whether the strategy asks for the parts of the topic."""
-        return self._strategy in ("auto", "facets")
+        """Whether the parts of the topic are asked for."""
+        return self._strategy == "facets" or (self._strategy == "auto" and self._takes_parts)
 
     def _plan_due(self) -> Ask | None:
         if not self._plans or self._plans_in_vain:
@@ -254,6 +257,8 @@ class Explorer:
     def _candidates(self) -> list[Arm]:
         arms = [arm for arm in self.arms if not arm.closed]
         ways = _WAYS[self._strategy]
+        if self._strategy == "auto" and not self._takes_parts:
+            ways = (Way.PLAIN, Way.LISTED)
         return [arm for arm in arms if arm.way in ways] or [self.plain]
 
     def _score(self, arm: Arm, traits: Traits) -> float:
@@ -315,13 +320,16 @@ class Explorer:
         if order.ask.mode != "audit":
             self.incidence.found_elsewhere(ids)
 
-    def ended(self, order_id: int, *, complete: bool, cut: bool = False, replaced: bool = False) -> None:
+    def ended(
+        self, order_id: int, *, complete: bool, cut: bool = False, stopped: bool = False, replaced: bool = False
+    ) -> None:
         """A response has come to its end; one that is not complete tells little, one that was cut short a bit more.
 
         Args:
             order_id: Its order's.
             complete: Whether it came to its own end, in one piece.
             cut: Whether it was ended early.
+            stopped: Whether the run's end, or a kill, broke it off: what it would have brought nobody knows.
             replaced: Whether another order asks for the rest.
         """
         order = self._open.pop(order_id, None)
@@ -337,10 +345,12 @@ class Explorer:
                 self._planned = False
             return
         arm.in_flight -= 1
-        if not complete and not order.new:  # it tells nothing; what a broken answer did bring counts
+        partly = stopped or replaced
+        if not complete and (partly or not order.new):  # it tells nothing; what a broken answer did bring counts
             if order.ask.mode == "audit":
                 self.incidence.found_elsewhere(order.ids)
-            arm.failed()
+            if not partly:
+                arm.failed()
             return
         if order.listed is not None:
             self.lists.answered(arm, order.provider, order.listed, order.ids)
@@ -422,7 +432,8 @@ class Explorer:
             arm.took(past.item_ids)
             if not fresh:
                 self.incidence.found_elsewhere(past.item_ids)
-        self.ended(past.id, complete=past.complete or (plan and bool(past.parts)), cut=past.cut)
+        complete = past.complete or (plan and bool(past.parts))
+        self.ended(past.id, complete=complete, cut=past.cut, stopped=past.stopped)
 
     def remember(self, texts: Iterable[tuple[int, str]]) -> None:
         """Learn the names of items of earlier runs, in the order of their discovery: before the first `relive`."""

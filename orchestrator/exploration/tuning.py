@@ -14,11 +14,13 @@ class Traits(NamedTuple):
         input_price: Price of a token of the prompt, in any unit that is the same for all providers.
         output_price: The same for a token of the answer.
         takes_list: Whether it gets avoid-lists.
+        takes_parts: Whether the strategy `auto` asks it for the parts of a topic, and about them.
     """
 
     input_price: float = 0.25
     output_price: float = 1.0
     takes_list: bool = True
+    takes_parts: bool = True
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):

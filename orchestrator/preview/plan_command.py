@@ -127,7 +127,7 @@ def run_plan(arguments: Sequence[str], seams: Seams | None = None) -> int:
             tokens=result.input_tokens + result.output_tokens,
             cost_usd=result.cost_usd,
             duration_s=result.duration_s,
-            stopped=result.explanation,
+            stopped=_why_ended(result),
         )
     settings = msgspec.structs.replace(settings, fresh=False)
     with unstarted_run(settings, seams) as (run, _):
@@ -182,6 +182,13 @@ def _make_pilot(settings: Settings, missing: int, seams: Seams, *, as_json: bool
     if result.stop_reason is StopReason.NO_PROVIDER:
         raise NoProviderError(result.explanation)
     return result
+
+
+def _why_ended(result: Result) -> str:
+    """Why fresh answers are missing; that the pilot made all its requests is no reason."""
+    if result.stop_reason is not StopReason.ITERATIONS or result.exit_code != ExitCode.DONE:
+        return result.explanation
+    return f"{plural(result.failed_calls, 'request')} failed" if result.failed_calls else ""
 
 
 def _pilot_settings(settings: Settings, missing: int) -> Settings:

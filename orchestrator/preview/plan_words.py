@@ -169,6 +169,7 @@ def notes(outlook: Outlook, pilot: Pilot, settings: Settings, unpriced: tuple[st
             "ends as soon as its interval is narrow enough."
         )
     found += _limits(wanted, settings)
+    found += _rules(outlook, settings)
     found += [
         f"The price of {name} is not known, and so is the cost: --price {name}=IN,OUT sets it." for name in unpriced
     ]
@@ -221,6 +222,25 @@ def _limits(wanted: Target | None, settings: Settings) -> Iterator[str]:
     ):
         if limit is not None and uses is not None and uses.high > limit:
             likely = "will probably" if uses.estimate > limit else "may"
+            yield f"{name} {likely} end the run before {100 * wanted.coverage:g} %."
+
+
+def _rules(outlook: Outlook, settings: Settings) -> Iterator[str]:
+    """Stop rules that end the run before the target: what a fresh call brings falls as the share that is missing."""
+    wanted, now = outlook.wanted, outlook.coverage
+    if wanted is None or wanted.reached or outlook.next_call is None or now is None or now.estimate >= 1:
+        return
+    left = (1 - wanted.coverage) / (1 - now.estimate)
+    brings, price = outlook.next_call.estimate, outlook.next_item_usd
+    least, dearest = settings.min_yield, settings.max_price_per_item_usd
+    rules: list[tuple[str, bool, bool]] = []
+    if least is not None:
+        rules.append(("--min-yield", brings * left < least, brings < least))
+    if dearest is not None and price is not None:
+        rules.append(("--max-price-per-item", price / left > dearest, price > dearest))
+    for name, then, now_already in rules:
+        if then:
+            likely = "will probably" if now_already else "may"
             yield f"{name} {likely} end the run before {100 * wanted.coverage:g} %."
 
 

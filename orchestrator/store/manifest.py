@@ -13,6 +13,8 @@ from archive.filesystem import FileSystem
 from archive.format import SCHEMA_VERSION, iso_time, read_meta
 from contract.discovery import KeptExploration
 from contract.version import __version__
+from orchestrator.store.judgements import JudgedTotals
+from orchestrator.store.ledger import Ledger
 from orchestrator.store.records import Totals
 
 MANIFEST_NAME = "run.json"
@@ -47,6 +49,17 @@ def write_manifest(folder: Path, database: sqlite3.Connection, totals: Totals, f
     }
     data = msgspec.json.format(msgspec.json.encode(content), indent=2)
     filesystem.replace(folder / MANIFEST_NAME, [data, b"\n"])
+
+
+def totals_of(database: sqlite3.Connection, judged: JudgedTotals) -> Totals:
+    """The sums over all runs of a folder that nobody else writes to now."""
+    ledger = Ledger(database, lambda: 0.0)
+    ledger.load()
+    unique, held, further = (
+        int(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - names of ours
+        for table in ("items", "held", "sightings")
+    )
+    return Totals(unique, held, unique + further, dict(ledger.by_state), ledger.providers, judged)
 
 
 def _without_orders(sums: dict[str, Any]) -> dict[str, Any]:

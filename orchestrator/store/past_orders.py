@@ -42,6 +42,7 @@ class PastOrder(msgspec.Struct, frozen=True):
         parts: What it named, where it was a plan.
         said: Earlier answers of the conversation that it continued.
         cut: Whether its answer was ended early.
+        stopped: Whether a run's end, or a kill, broke it off.
     """
 
     id: int
@@ -56,6 +57,7 @@ class PastOrder(msgspec.Struct, frozen=True):
     parts: tuple[str, ...] = ()
     said: int = 0
     cut: bool = False
+    stopped: bool = False
 
 
 class FreshCall(msgspec.Struct, frozen=True):
@@ -98,7 +100,19 @@ def past_orders(database: sqlite3.Connection) -> Iterator[PastOrder]:
         parts = tuple(text for (text,) in database.execute(_PARTS, (order_id,))) if mode == "plan" else ()
         complete = state == "done" and (bool(whole) or mode == "plan")
         yield PastOrder(
-            order_id, provider, mode, _scope(scope), listed, known, complete, new, tuple(ids), parts, said, bool(cut)
+            id=order_id,
+            provider=provider,
+            mode=mode,
+            scope=_scope(scope),
+            listed=listed,
+            known_at_issue=known,
+            complete=complete,
+            new=new,
+            item_ids=tuple(ids),
+            parts=parts,
+            said=said,
+            cut=bool(cut),
+            stopped=state == "interrupted",
         )
 
 

@@ -73,10 +73,11 @@ class Puppet:
         self._say(ItemBatch(order_id, order.attempt, tuple(Item(text) for text in texts), tuple(refused)))
         self._say(OrderDone(order_id, order.attempt, USAGE, finish_reason, len(texts), 0, 0.1, 0.2))
 
-    def fail(self, order_id: int, kind: ErrorKind, retry_after_s: float | None = None) -> None:
+    def fail(self, order_id: int, kind: ErrorKind, retry_after_s: float | None = None, *, unsent: bool = False) -> None:
         """A response that came to nothing."""
         order = self.orders.pop(order_id)
-        self._say(OrderFailed(order_id, order.attempt, kind, "it failed", 0, retry_after_s=retry_after_s))
+        said = OrderFailed(order_id, order.attempt, kind, "it failed", 0, retry_after_s=retry_after_s, unsent=unsent)
+        self._say(said)
 
     def end(self, exit_code: int = 0) -> None:
         """The process ends."""

@@ -12,6 +12,7 @@ from archive.filesystem import MemoryFileSystem
 from contract.errors import ErrorKind
 from contract.messages import Order, Refusal
 from contract.service import Pause, Stop, Unpause
+from orchestrator import run as run_module
 from orchestrator.curation.validation import BATCH_SIZE
 from orchestrator.events import Judging, StopReason
 from orchestrator.judging import SHARE
@@ -126,6 +127,22 @@ def test_judging_takes_a_bounded_share_while_the_run_explores() -> None:
             assert len(order.candidates) >= BATCH_SIZE
         exploring -= order.mode != "validate"
     assert played.judging[0] in played.orders[: 3 * BATCH_SIZE // 20]
+
+
+def test_where_the_coverage_is_perhaps_reached_judging_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its share: full batches go out before anything else is asked."""
+    monkeypatch.setattr(run_module, "perhaps_covered", lambda *_: True)
+    stage = Stage(iterations=40, judges=None)
+    played = Played(stage).to_the_end()
+    known = open_items = 0
+    for order in played.orders:
+        if order.mode == "validate":
+            open_items -= len(order.candidates)
+        else:
+            assert open_items < 4 * BATCH_SIZE
+            known += 20
+            open_items += 20
+    assert known == 40 * 20
 
 
 def test_no_item_is_asked_about_twice() -> None:

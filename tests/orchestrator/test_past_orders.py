@@ -138,6 +138,18 @@ def test_a_fresh_answer_that_another_provider_had_begun_is_no_sample_of_an_older
     store.close()
 
 
+def test_what_the_end_of_a_run_broke_off_is_told(tmp_path: Path) -> None:
+    """From what failed for good."""
+    store = open_store(tmp_path)
+    for state in ("done", "failed", "interrupted"):
+        end(store, issue(store), state)
+    issue(store)
+    store.close()
+    store = open_store(tmp_path)
+    assert [past.stopped for past in store.past_orders()] == [False, False, True, True]
+    store.close()
+
+
 def test_a_plan_s_parts_and_its_end_are_written_together(tmp_path: Path) -> None:
     """A kill behind it leaves both."""
     store = open_store(tmp_path)

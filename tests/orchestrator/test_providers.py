@@ -111,7 +111,17 @@ def test_only_the_local_model_gets_no_avoid_list_unless_told_otherwise() -> None
     assert "takes_avoid_list" not in spec.setup.options
 
 
-@pytest.mark.parametrize("option", ["takes_avoid_list=1", "takes_avoid_list=no", "max_in_flight=true"])
+def test_only_the_local_model_is_asked_about_no_parts_unless_told_otherwise() -> None:
+    """The option is the orchestrator's own, too."""
+    environment = {"OPENAI_API_KEY": "k"}
+    assert _specs("openai", environment)[0].takes_parts
+    assert not _specs("local", {})[0].takes_parts
+    (spec,) = _specs("local", {}, provider_options=("local.takes_parts=true",))
+    assert (spec.takes_parts, spec.takes_avoid_list) == (True, False)
+    assert "takes_parts" not in spec.setup.options
+
+
+@pytest.mark.parametrize("option", ["takes_avoid_list=1", "takes_parts=no", "max_in_flight=true"])
 def test_an_option_of_another_type_is_refused(option: str) -> None:
     """A number is no yes, and a yes is no number."""
     with pytest.raises(ConfigurationError, match=option.partition("=")[0]):

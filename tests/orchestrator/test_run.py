@@ -542,3 +542,24 @@ def test_a_run_that_advises_nobody_any_more_waits_for_answers() -> None:
     play(run)
     assert waits[0] == (False, 0.0)
     assert all(timeout_s > 0 for patient, timeout_s in waits[1:] if patient)
+
+
+def test_a_run_of_which_every_request_failed_says_so() -> None:
+    """It made the requests that it may make, and is no success all the same."""
+    run = build(
+        Answers(lambda order: [failed(order, ErrorKind.BAD_RESPONSE)]), iterations=1, producers=1, max_attempts=1
+    )
+    play(run)
+    result = run.result()
+    assert (result.stop_reason, result.exit_code) == (StopReason.ITERATIONS, 4)
+    assert result.explanation == "all 1 request failed, last: it failed"
+
+
+def test_the_figures_of_the_end_are_the_same_everywhere() -> None:
+    """What decided the end is told as it was; how far the topic is explored as it is, though answers came behind it."""
+    run = build(Answers(numbered()), until_coverage=0.05, seed=1)
+    play(run)
+    result = run.result()
+    assert result.stop_reason is StopReason.COVERAGE
+    assert result.coverage is not None
+    assert f"is reached: {result.coverage:.1%} of" in result.explanation

@@ -435,7 +435,7 @@ def test_a_big_order_that_is_tried_again_is_reckoned_at_its_own_size() -> None:
     """Smaller requests from now on do not make the retry of an earlier, larger one look cheaper than it is."""
     stage = Stage(prices={"x": _DEAR}, request_size=1000).begin()
     (big,) = stage.puppets.all[0].orders.values()
-    stage.puppets.all[0].fail(1, ErrorKind.CONNECTION)
+    stage.puppets.all[0].fail(1, ErrorKind.CONNECTION, unsent=True)
     stage.round()
     limit = worst_case_usd(big, _DEAR) / 2
     sent: list[Order] = []

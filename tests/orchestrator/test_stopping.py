@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from orchestrator.events import StopReason
@@ -12,7 +13,7 @@ from orchestrator.exploration import Explorer, Traits
 from orchestrator.exploration.coverage import Coverage
 from orchestrator.settings import Settings
 from orchestrator.stats import RunStats
-from orchestrator.stopping import enough, price_of_next_usd
+from orchestrator.stopping import enough, perhaps_covered, price_of_next_usd
 
 
 class Told(Explorer):
@@ -112,3 +113,14 @@ def test_the_price_of_the_next_item() -> None:
     """A call's mean price over what it brings; infinite where it brings nothing."""
     assert price_of_next_usd(Told(brings=5.0), _stats(Spent(0.5, 10))) == pytest.approx(0.01)
     assert price_of_next_usd(Told(brings=0.0), _stats(Spent(0.5, 10))) == math.inf
+
+
+def test_what_may_be_covered_without_noise_is_judged_first() -> None:
+    """Only where a coverage is wanted and can be told."""
+    wanted = Settings(topic="Fruit", until_coverage=0.9)
+    covered = _covered(0.7, 0.6)
+    assert perhaps_covered(Told(covered=covered), wanted)
+    assert not perhaps_covered(Told(covered=msgspec.structs.replace(covered, without_noise=0.89)), wanted)
+    assert not perhaps_covered(Told(covered=covered, settled=False), wanted)
+    assert not perhaps_covered(Told(), wanted)
+    assert not perhaps_covered(Told(covered=covered), Settings(topic="Fruit"))

@@ -148,6 +148,20 @@ def test_an_item_is_not_lost_with_what_it_was_merged_into(folder: Path) -> None:
     assert "Luxembourg" not in merged
 
 
+def test_all_that_is_listed_is_applied(folder: Path) -> None:
+    """Whatever its score, unless one is given."""
+    store = open_store(folder)
+    feed(store, "Barcelona", "Barzelona")
+    store.close()
+    assert run_merges([str(folder), "--min-score", "70"]) == 0
+    listed = lines(folder)
+    assert any(line["score"] < 90 for line in listed)
+    assert run_merges([str(folder), "--apply", "all", "--min-score", "90"]) == 0
+    assert not all(line["applied"] for line in lines(folder))
+    assert run_merges([str(folder), "--apply", "all"]) == 0
+    assert all(line["applied"] for line in lines(folder))
+
+
 def test_applying_twice_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A merge that is applied, also through others, is left as it is."""
     run_merges([str(folder)])

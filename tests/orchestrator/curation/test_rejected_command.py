@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from contract.errors import ConfigurationError, FolderBusyError, ForeignDatabaseError
+from orchestrator.curation.merges_command import run_merges
 from orchestrator.curation.rejected_command import run_rejected
 from tests.orchestrator.store_cases import feed, make_older, open_store
 
@@ -83,6 +85,38 @@ def test_all_or_nothing(folder: Path, arguments: tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError, match="nothing was changed"):
         run_rejected([str(folder), *arguments])
     assert valid(folder) == ["Louvre", "Orsay"]
+
+
+def test_all_files_follow_what_a_person_said(folder: Path) -> None:
+    """run.json counts it, and merged.txt has a valid spelling in the place of a rejected one."""
+    store = open_store(folder)
+    feed(store, "Mississippi", "Missisippi")
+    store.close()
+    assert run_merges([str(folder)]) == 0
+    assert run_merges([str(folder), "--apply", "all"]) == 0
+    assert (folder / "merged.txt").read_text().splitlines() == ["Louvre", "Orsay", "Mississippi"]
+    assert run_rejected([str(folder), "--reject", "Mississippi", "--accept", "all"]) == 0
+    assert (folder / "merged.txt").read_text().splitlines() == [
+        "Louvre",
+        "As an AI",
+        "Orsay",
+        "Of course!",
+        "Missisippi",
+    ]
+    totals = json.loads((folder / "run.json").read_bytes())["totals"]
+    assert totals["judged"] == {"valid": 4, "invalid": 1, "unjudged": 1, "unsure": 0}
+    assert (totals["unique"], totals["sightings"], totals["held"]) == (6, 6, 0)
+    assert totals["orders"] == {"open": 0, "done": 2, "failed": 0, "interrupted": 1}
+
+
+def test_a_topic_that_nobody_judged_gets_no_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And none is named."""
+    store = open_store(tmp_path)
+    feed(store, "Louvre")
+    store.close()
+    assert run_rejected([str(tmp_path), "--accept", "all"]) == 0
+    assert capsys.readouterr().out == "0 of 1 items do not belong, 1 are not judged\n"
+    assert not (tmp_path / "valid.txt").exists()
 
 
 def test_a_running_topic_is_left_alone(folder: Path) -> None:

@@ -241,6 +241,33 @@ def test_a_provider_that_takes_no_lists_gets_none() -> None:
         feed.answer(order, ask, 12)
 
 
+def test_a_model_that_keeps_to_no_parts_is_asked_for_none() -> None:
+    """By `auto`: it lists the topic and ends; beside another model it is asked about the whole, by name about parts."""
+    feed = Feed(explorer("auto", {"a": Traits(takes_list=False, takes_parts=False)}))
+    for _ in range(60):
+        order, ask = feed.send()
+        assert ask.mode == "audit"
+        feed.answer(order, ask, SIZE if feed.orders < 30 else 0, sighted=tuple(range(1, SIZE)))
+    assert feed.subject.exhausted
+    feed = Feed(explorer("auto", {"a": Traits(), "b": Traits(takes_parts=False)}))
+    feed.with_facets([f"part {number}" for number in range(8)])
+    for _ in range(40):
+        for provider in ("a", "b"):
+            order, ask = feed.send(provider)
+            assert provider == "a" or (ask.mode != "plan" and ask.scope == WHOLE)
+            feed.answer(order, ask, SIZE)
+    assert any(arm.calls for arm in feed.subject.arms if arm.way is Way.FACET)
+    feed = Feed(explorer("letters", {"a": Traits(takes_parts=False)}))
+    assert any(ask.scope.prefix for order, ask in _sent(feed, 20))
+
+
+def _sent(feed: Feed, count: int) -> Iterator[tuple[int, Ask]]:
+    for _ in range(count):
+        order, ask = feed.send()
+        feed.answer(order, ask, SIZE)
+        yield order, ask
+
+
 def test_letters_alone_asks_for_beginnings() -> None:
     """The strategy by first letters needs a few fresh responses, then asks by the letters of what came."""
     feed = Feed(explorer("letters"))
@@ -740,6 +767,25 @@ def test_letters_that_were_split_are_split_after_a_restart() -> None:
     assert not letter.split or {arm.scope.prefix for arm in pieces} == {"Sa", "Se", "Si", "So", "Su"}
     subject.relive(PastOrder(9, "a", "explore", Scope(prefix="Sy"), 0, 0, True, 1, (7,)))
     assert next(arm for arm in subject.arms if arm.scope.prefix == "Sy").parent is letter
+
+
+def test_answers_that_the_end_of_a_run_broke_off_say_nothing_of_the_yield() -> None:
+    """What they brought is known; no later run stops because they brought little."""
+    lived, relived = (Feed(explorer("plain")) for _ in range(2))
+    for number in range(1, 31):
+        stopped = number > 20
+        new = 2 if stopped else 10
+        order, _ = lived.send()
+        lived.subject.took(order, (), lived.fresh(new))
+        lived.subject.ended(order, complete=not stopped, stopped=stopped)
+        ids = tuple(range(lived.items - new + 1, lived.items + 1))
+        relived.subject.relive(PastOrder(order, "a", "audit", WHOLE, 0, 0, not stopped, new, ids, stopped=stopped))
+    relived.subject.settle(lived.items)
+    for subject in (lived.subject, relived.subject):
+        assert (subject.next_yield, subject.plain.calls, subject.known) == (10.0, 20, 220)
+        assert subject.incidence.responses == 20
+        assert subject.course.steps()[-1].items == 220
+        assert subject.plain.in_flight == 0
 
 
 def test_answers_that_were_ended_early_are_told_after_a_restart() -> None:

@@ -57,10 +57,9 @@ class Place:
             environment=self.environment,
         )
 
-    def plan(self, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
+    def plan(self, capsys: pytest.CaptureFixture[str], *options: str, code: int = 0) -> dict[str, Any]:
         """`orchestrator plan` with these options; what it printed as JSON."""
-        code = run_plan(["--topic", TOPIC, "--provider", "test", "--json", *options], self.seams())
-        assert code == 0
+        assert run_plan(["--topic", TOPIC, "--provider", "test", "--json", *options], self.seams()) == code
         result: dict[str, Any] = json.loads(capsys.readouterr().out)
         return result
 

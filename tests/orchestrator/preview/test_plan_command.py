@@ -110,12 +110,37 @@ def test_the_money_limit_holds_during_the_pilot(capsys: Capture) -> None:
 
 
 def test_nothing_can_be_said_of_failures(capsys: Capture) -> None:
-    """Where no answer comes the plan says that, with no figures, and every number is null."""
+    """Where no answer comes the plan says that and why, with no figures, and every number is null."""
     place = Place(lambda order: [failed(order, ErrorKind.BAD_RESPONSE)])
-    plan = place.plan(capsys, "--max-attempts", "1")
+    plan = place.plan(capsys, "--max-attempts", "1", code=4)
     assert plan["outlook"]["coverage"] is None
     assert plan["outlook"]["targets"] == []
-    assert "0 of 5 fresh answers came" in plan["notes"][0]
+    assert plan["notes"][0] == "0 of 5 fresh answers came: all 5 requests failed, last: it failed."
+
+
+def test_a_failure_among_answers_is_told(capsys: Capture) -> None:
+    """That the pilot made all its requests is no reason."""
+    place = Place(lambda order: [failed(order, ErrorKind.BAD_RESPONSE)] if order.id == 2 else same(order))
+    plan = place.plan(capsys, "--max-attempts", "1")
+    assert plan["notes"][0] == "4 of 5 fresh answers came: 1 request failed."
+    assert place.plan(capsys, "--max-attempts", "1")["pilot"]["stopped"] == ""
+
+
+def test_a_dry_run_shows_what_the_pilot_would_ask(capsys: Capture) -> None:
+    """Fresh requests only, whatever the run would ask next; nothing where the answers are there."""
+    place = Place(same)
+    options = ["--topic", TOPIC, "--provider", "test", "--dry-run"]
+    assert run_plan(options, place.seams()) == 0
+    shown = capsys.readouterr().out
+    assert "next order: fresh" in shown
+    assert "example" not in shown
+    place.plan(capsys)
+    assert run_plan([*options, "--json"], place.seams()) == 0
+    assert json.loads(capsys.readouterr().out)["prompts"] == []
+    assert run_plan(options, place.seams()) == 0
+    assert "nothing would be asked" in capsys.readouterr().out
+    assert run_plan([*options, "--pilot", "6"], place.seams()) == 0
+    assert "next order: fresh" in capsys.readouterr().out
 
 
 def test_a_refused_key_ends_it() -> None:

@@ -155,6 +155,10 @@ def test_what_is_reached_is_told() -> None:
     [
         ({"max_cost_usd": 0.03}, "--max-cost will probably end the run before 90 %."),
         ({"max_cost_usd": 0.08}, "--max-cost may end the run before 90 %."),
+        ({"min_yield": 30.0}, "--min-yield will probably end the run before 90 %."),
+        ({"min_yield": 10.0}, "--min-yield may end the run before 90 %."),
+        ({"max_price_per_item_usd": 0.00001}, "--max-price-per-item will probably end the run before 90 %."),
+        ({"max_price_per_item_usd": 0.00005}, "--max-price-per-item may end the run before 90 %."),
         ({"max_time_s": 100.0}, "--max-time may"),
         ({"max_attributes": 300}, "--max-attributes will probably"),
         ({"iterations": 10, "producers": 5}, "--iterations may"),
