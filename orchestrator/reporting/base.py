@@ -91,9 +91,11 @@ def explored_words(result: Result) -> str:
     )
 
 
-def coverage_words(coverage: float | None, explored: ExplorationView) -> str:
+def coverage_words(coverage: float | None, explored: ExplorationView, digits: int = 1) -> str:
     """`96.1% (94.0%–97.5%)`."""
-    return f"{coverage or 0.0:.1%} ({explored.coverage_low:.1%}–{explored.coverage_high:.1%})"
+    shares = (coverage or 0.0, explored.coverage_low, explored.coverage_high)
+    now, low, high = (f"{share:.{digits}%}" for share in shares)
+    return f"{now} ({low}–{high})"
 
 
 def next_words(explored: ExplorationView) -> str:

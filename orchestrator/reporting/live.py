@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
+from rich.segment import SegmentLines
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +31,8 @@ _EVERY_S = 0.25
 _MOST_PRODUCER_ROWS = 12
 _OTHER_ROWS = 18
 """Lines of the picture beside the producers' and the curve's."""
+_NARROW = 80
+"""Columns below which percentages have no decimals."""
 _MOST_CURVE_ROWS = 6
 _FEWEST_CURVE_ROWS = 3
 
@@ -109,16 +112,29 @@ class LiveReporter:
         state = f"{'paused' if run.paused else 'running'}, Ctrl-C to finish"
         if run.stop_reason is not None:
             state = f"finishing {plural(len(run.desk.open), 'open response')}; Ctrl-C again ends at once"
-        body: list[RenderableType] = [self._figures(run), Text(""), self._explored(run), *self._curve(run), Text("")]
-        body += [self._providers(run), Text(""), self._producers(run)]
+        state += f" · {span(run.stats.elapsed_s)}"
+        title = Text(printable(run.settings.topic), style="bold")
+        title.truncate(
+            max(8, min(self._console.width // 2, self._console.width - len(state) - 11)), overflow="ellipsis"
+        )
+        title.append(f"  {state}", style="none")
+        explored = Group(self._explored(run), *self._curve(run))
+        sections = [self._figures(run), explored, self._providers(run), self._producers(run)]
         newest = self._newest(run)
         if newest is not None:
-            body += [Text(""), newest]
-        title = Text(printable(run.settings.topic), style="bold")
-        title.truncate(max(10, self._console.width // 2), overflow="ellipsis")
-        title.append(f"  {state} · {span(run.stats.elapsed_s)}", style="none")
-        # Narrower than the terminal: its echo of Ctrl-C must not wrap, or a line of the picture stays behind.
-        return Panel(Group(*body), title=title, border_style="cyan", width=max(20, self._console.width - 3))
+            sections.append(newest)
+        return self._fitting(title, sections)
+
+    def _fitting(self, title: Text, sections: list[RenderableType]) -> RenderableType:
+        """A frame with as many of these as the terminal is high; one that fills it leaves lines behind when it goes."""
+        while True:
+            body = [part for section in sections for part in (Text(""), section)][1:]
+            # Narrower than the terminal: its echo of Ctrl-C must not wrap, or a line of the picture stays behind.
+            frame = Panel(Group(*body), title=title, border_style="cyan", width=max(20, self._console.width - 3))
+            lines = self._console.render_lines(frame, pad=False)
+            if len(sections) == 1 or len(lines) < self._console.height - 1:
+                return SegmentLines(lines, new_lines=True)
+            sections.pop()
 
     def _figures(self, run: Run) -> RenderableType:
         stats = run.stats
@@ -136,9 +152,10 @@ class LiveReporter:
     def _explored(self, run: Run) -> RenderableType:
         coverage, explored = run.explored.exploration()
         price = None if explored is None else explored.next_price_usd
+        digits = 0 if self._console.width < _NARROW else 1
         return _strip(
             {
-                "coverage": "–" if explored is None else coverage_words(coverage, explored),
+                "coverage": "–" if explored is None else coverage_words(coverage, explored, digits=digits),
                 "of distinct items": "–" if explored is None else f"at most {explored.distinct_at_most:.0%}",
                 "next call brings": "–" if explored is None else f"{explored.next_yield:.1f} new",
                 "next item costs": "–" if price is None else price_of_one(price),

@@ -127,3 +127,20 @@ def test_the_curve_is_there_where_there_is_room(monkeypatch: pytest.MonkeyPatch,
     text = picture(run, monkeypatch, width=100, height=height)
     assert ("items after 12 responses" in text) is curve
     assert height < 20 or len(text.rstrip("\n").split("\n")) <= height
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 12), (60, 20), (80, 24), (110, 30), (200, 50)])
+@pytest.mark.parametrize("producers", [1, 9, 40])
+def test_the_frame_is_whole_in_any_terminal(
+    monkeypatch: pytest.MonkeyPatch, width: int, height: int, producers: int
+) -> None:
+    """With both borders and a line to spare: what does not find room is left out, the figures never."""
+    run = still_run(Clock(), ("a", "b", "c"), producers=producers)
+    for index in range(producers):
+        alive(run, index)
+    call(run, "test:a")
+    lines = picture(run, monkeypatch, width, height).rstrip("\n").split("\n")
+    assert len(lines) < height - 1
+    assert (lines[0][0], lines[-1][0], lines[-1].rstrip()[-1]) == ("╭", "╰", "╯")
+    assert any("unique items" in line for line in lines)
+    assert all(len(line.rstrip()) <= width - 3 for line in lines)
