@@ -8,7 +8,7 @@ from typing import NamedTuple
 from benchmarks.exhaustion.asking import Question
 from benchmarks.exhaustion.closed_worlds import TOPICS, ClosedWorld, closed_world
 from contract.messages import Scope
-from orchestrator.exploration.explorer import PLAN_PARTS
+from orchestrator.exploration.plans import PLAN_PARTS
 from producer.providers.simulated import facets_of
 from producer.providers.simulated.matching import full_key
 from producer.providers.simulated.options import SimulationOptions

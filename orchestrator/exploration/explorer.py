@@ -20,14 +20,8 @@ from orchestrator.exploration.incidence import Incidence
 from orchestrator.exploration.languages import languages_for
 from orchestrator.exploration.lists import AvoidLists
 from orchestrator.exploration.overlap import Overlaps
-from orchestrator.exploration.partitions import (
-    Letters,
-    facet_arms,
-    language_arms,
-    letter_arms,
-    mostly_items,
-    usable_facets,
-)
+from orchestrator.exploration.partitions import Letters, language_arms, letter_arms
+from orchestrator.exploration.plans import Plans
 from orchestrator.exploration.rejections import Rejections
 from orchestrator.exploration.tuning import Traits, Tuning
 from orchestrator.exploration.worth import Worth
@@ -39,8 +33,6 @@ if TYPE_CHECKING:
 
 _ENOUGH_FOR_NOISE = 8
 """Fresh responses before anything is said about noise."""
-_PLAN_TRIES = 2
-"""So many plans that came to nothing are asked for again."""
 PILOT = 5
 """So many fresh responses soon: from then on the estimates are good."""
 _CROWDING_OF_ALL = 0.97
@@ -53,8 +45,6 @@ _PROMPT_TOKENS = 120
 _TOKENS_PER_ITEM = 5.0
 _TEXTS = 500
 """So many of the newest items tell the topic's language."""
-PLAN_PARTS = 40
-SPLIT_PARTS = 8
 _WAYS = {
     "auto": tuple(way for way in Way if way is not Way.CONTINUED),
     "plain": (Way.PLAIN,),
@@ -103,19 +93,15 @@ class Explorer:
         self._letters = Letters()
         self._texts: deque[str] = deque(maxlen=_TEXTS)
         self.lists = AvoidLists(self.incidence, self._letters)
+        self._plans = Plans(topic, self.arms, self._letters, self._texts)
         self.worth = Worth()
         self._conversations = Conversations(self.tuning.conversation)
         self._overlaps = Overlaps()
         self._open: dict[int, OpenAsk] = {}
         self._since_audit = 0
         self._fresh_issued = 0
-        self._planning: set[int] = set()
-        self._planned = False
         self._lettered = False
         self._spoken = False
-        self._plans_failed = 0
-        self._plans_in_vain = False
-        self._to_split: list[Arm] = []
         self._answer_items = float(size)
         if strategy == "continued":
             self.arms.append(Arm(Way.CONTINUED, WHOLE))
@@ -158,7 +144,7 @@ class Explorer:
         """Whether what is on its way should be seen before `ask` has anything: a small topic needs few answers."""
         if self._strategy == "plain":
             return False
-        if self._planning and not any(arm.way is Way.FACET for arm in self.arms):
+        if self._plans.under_way and not any(arm.way is Way.FACET for arm in self.arms):
             return len(self._open) >= PILOT
         return self.plain.calls < 2 and self.plain.in_flight >= PILOT
 
@@ -194,20 +180,16 @@ class Explorer:
         return max((self.yields.expected(one) for one in self._candidates()), default=0.0)
 
     @property
-    def _plans(self) -> bool:
+    def _divides(self) -> bool:
         """Whether the parts of the topic are asked for."""
         return self._strategy == "facets" or (self._strategy == "auto" and self._takes_parts)
 
     def _plan_due(self) -> Ask | None:
-        if not self._plans or self._plans_in_vain:
+        if not self._divides:
             return None
-        if self._to_split:
-            return Ask("plan", self._to_split[-1], parts=SPLIT_PARTS)
-        if self._planned or self.incidence.missing_share() < self.tuning.plan_above:
-            return None
-        if self.plain.calls < 2 or (self.incidence.responses < 2 and self.plain.calls < PILOT):
-            return None  # answers that broke off say little of the topic's size
-        return Ask("plan", self.plain, parts=PLAN_PARTS)
+        # Answers that broke off say little of the topic's size.
+        told = self.plain.calls >= 2 and (self.incidence.responses >= 2 or self.plain.calls >= PILOT)
+        return self._plans.due(of_topic=told and self.incidence.missing_share() >= self.tuning.plan_above)
 
     def _add_arms(self) -> None:
         """Further ways of asking, once those that cost less are worn."""
@@ -231,7 +213,7 @@ class Explorer:
         tried = sum(arm.calls > 0 for arm in facets) >= self.tuning.facets_tried
         if tried and self.yields.first_of(Way.FACET) < self.tuning.facet_gain * self.incidence.next_yield():
             return True
-        if self._planning or not self._planned or any(arm.calls + arm.in_flight == 0 for arm in facets):
+        if self._plans.under_way or not self._plans.made or any(arm.calls + arm.in_flight == 0 for arm in facets):
             return False
         best = max((self.yields.expected(arm) for arm in facets if not arm.split), default=0.0)
         below = self.tuning.letters_below_coarse if self._coarse(len(facets)) else self.tuning.letters_below
@@ -292,9 +274,7 @@ class Explorer:
         expected = self.yields.expected(ask.arm)
         self._open[order_id] = OpenAsk(ask, provider, ask.avoid[:listed], expected)
         if ask.mode == "plan":
-            self._planning.add(order_id)
-            self._planned |= ask.arm is self.plain
-            self._drop_split(ask.arm)
+            self._plans.issued(order_id, ask.arm)
             return
         ask.arm.in_flight += 1
         ask.arm.list_length = len(ask.avoid) + sum(map(len, ask.continues))
@@ -335,14 +315,11 @@ class Explorer:
         order = self._open.pop(order_id, None)
         if order is None:
             return
-        self._planning.discard(order_id)
         arm = order.ask.arm
         if complete or order.new:
             self.course.ended(order.new)
         if order.ask.mode == "plan":
-            if not complete and not replaced and arm is self.plain and self._plans_failed < _PLAN_TRIES:
-                self._plans_failed += 1
-                self._planned = False
+            self._plans.ended(order_id, arm, complete=complete, replaced=replaced)
             return
         arm.in_flight -= 1
         partly = stopped or replaced
@@ -374,55 +351,20 @@ class Explorer:
         order = self._open.get(order_id)
         if order is None:
             return ()
-        if mostly_items(names, self._texts):
-            self._plan_no_more(order.ask.arm)
-            return ()
-        return self._partition(order.ask.arm, names)
-
-    def _plan_no_more(self, arm: Arm) -> None:
-        """The model does not know what a part is: what was to be split is split by letters."""
-        self._plans_in_vain = True
-        for parent in (arm, *self._to_split):
-            if parent is not self.plain:
-                self.arms += letter_arms(self._letters.prefixes(), parent)
-        self._to_split.clear()
-
-    def _partition(self, arm: Arm, names: Sequence[str]) -> Sequence[str]:
-        """Make arms of the parts that can be asked for: these; letters where a part has none."""
-        parent = None if arm is self.plain else arm
-        facets = usable_facets(names, self.topic, self.arms)
-        new = facet_arms(facets, parent)
-        if any(one.scope.besides for one in self.arms):
-            new = [one for one in new if not one.scope.besides]  # one catch-all is enough, whatever another plan says
-        if not new and parent is not None:
-            new = letter_arms(self._letters.prefixes(), parent)
-        self.arms += new
-        return facets
-
-    def _drop_split(self, arm: Arm) -> None:
-        self._to_split = [one for one in self._to_split if one is not arm]
+        return self._plans.named(order.ask.arm, names)
 
     def relive(self, past: PastOrder) -> None:
         """Learn from an order of an earlier run as if it came back now; call it in the order of their end.
 
         It need not have gone to a provider of this run.
         """
-        fresh, plan = past.mode == "audit", past.mode == "plan"
+        fresh, plan, complete = past.mode == "audit", past.mode == "plan", past.complete
         of_all = fresh or (plan and past.scope == WHOLE)
         arm = self.plain if of_all else self._arm_of(past.scope, continued=past.said > 0)
         listed = None if past.listed else ()
         order = self._open[past.id] = OpenAsk(Ask(past.mode, arm), past.provider, listed, self.yields.expected(arm))
         if plan:
-            # A kill may have come between the parts and the order's end.
-            done = past.complete or bool(past.parts)
-            self._planned |= done
-            arm.split = arm is not self.plain
-            if done:
-                self._drop_split(arm)
-            if past.parts:
-                self._partition(arm, past.parts)
-            elif done:
-                self._plan_no_more(arm)  # whatever came instead of parts was not kept: it is not bought again
+            complete = self._plans.relive(arm, past.parts, complete=complete)
         else:
             arm.in_flight += 1
             self._fresh_issued += fresh and past.complete  # one that was cut off does not count among the first
@@ -432,7 +374,6 @@ class Explorer:
             arm.took(past.item_ids)
             if not fresh:
                 self.incidence.found_elsewhere(past.item_ids)
-        complete = past.complete or (plan and bool(past.parts))
         self.ended(past.id, complete=complete, cut=past.cut, stopped=past.stopped)
 
     def remember(self, texts: Iterable[tuple[int, str]]) -> None:
@@ -496,10 +437,8 @@ class Explorer:
             arm.split = True
             if arm.way is Way.LETTER and len(arm.scope.prefix) == 1 and not arm.scope.facet:
                 self.arms += letter_arms(self._letters.longer(arm.scope.prefix), arm)
-            elif arm.way is Way.FACET and arm.scope.facet and self._plans_in_vain:
-                self.arms += letter_arms(self._letters.prefixes(), arm)
             elif arm.way is Way.FACET and arm.scope.facet:
-                self._to_split.append(arm)
+                self._plans.split(arm)
         if expected < self.tuning.close_below:
             arm.closed = _USED_UP
 
@@ -540,9 +479,9 @@ class Explorer:
     @property
     def exhausted(self) -> bool:
         """Whether no arm is worth another response: each one has been asked, and brings next to nothing but noise."""
-        if self._planning or not self.settled or not self.yields.settled:
+        if self._plans.under_way or not self.settled or not self.yields.settled:
             return False
-        if self._plans and self._to_split and not self._plans_in_vain:
+        if self._divides and self._plans.split_waits:
             return False
         tried = self._tried
         if any(self._untried(arm, tried) for arm in self._candidates()):  # an earlier run may have left others untried

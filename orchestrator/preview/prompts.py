@@ -12,7 +12,7 @@ from orchestrator.composition import prompt_of
 from orchestrator.curation.validation import BATCH_SIZE
 from orchestrator.exploration import Ask
 from orchestrator.exploration.arms import Arm, Way
-from orchestrator.exploration.explorer import PLAN_PARTS
+from orchestrator.exploration.plans import PLAN_PARTS
 from orchestrator.limits import worst_case_usd
 from orchestrator.planner import MAX_AVOID, avoid_budget_tokens
 from orchestrator.pricing import Price

@@ -1492,10 +1492,10 @@ _EXHAUSTION = (
         orchestrator="""
             from orchestrator.exploration import Explorer
 
-            @instead_of(Explorer, "remember")
-            def remember(original, self, *given):
+            @instead_of(Explorer, "settle")
+            def settle(original, self, *given):
                 original(self, *given)
-                self._planned = False
+                self._plans.made = False
         """,
     ),
     Mutation(
