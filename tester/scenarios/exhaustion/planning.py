@@ -68,12 +68,16 @@ def _go_on(context: Context, place: Path, served: Served) -> None:
 
 
 def _dry(context: Context, place: Path, served: Served) -> None:
-    """Both dry runs print prompts, make no request, and leave every file as it is."""
+    """Dry runs print the prompts of what would be asked, make no request, and leave every file as it is."""
     asked, there = len(served.entries()), _files(place)
-    for command in ((*_COMMAND,), ("plan", *_COMMAND)):
+    missing = asked < _PILOT
+    for command, asks in ((_COMMAND, True), (("plan", *_COMMAND), missing)):
         ended = context.run(*command, "--dry-run", "--json", place=place, environment=served.environment("openai"))
         check_exit(ended, 0)
-        check(json.loads(ended.stdout)["prompts"], "a dry run should print prompts")
+        prompts = json.loads(ended.stdout)["prompts"]
+        check(
+            bool(prompts) is asks, f"{len(prompts)} prompts, though {'something' if asks else 'nothing'} would be asked"
+        )
         check_equal("requests of a dry run", len(served.entries()) - asked, 0)
         check_equal("files after a dry run", _files(place), there)
 
