@@ -13,9 +13,9 @@ APPLICATION_ID = 0x546F7049
 """`TopI` in the file's header."""
 
 SCHEMA_VERSION = 4
-"""1 had no `scope` and `listed` of an order and no `parts`, 2 no `said` of an order and no `judgements`, 3
-no `whole` and `cut` of an order; all can be read as they are, and are brought up for writing. A program that knows no
-judgements would take the answers to validating orders for responses."""
+"""1 had no `scope` and `listed` of an order and no `parts`, 2 no `said` of an order and no `judgements`, 3 no `whole`,
+`cut`, `replaced` and `in_vain` of an order; all can be read as they are, and are brought up for writing. A program that
+knows no judgements would take the answers to validating orders for responses."""
 
 _BUSY_TIMEOUT_MS = 5000
 

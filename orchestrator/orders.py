@@ -38,7 +38,7 @@ from orchestrator.producers import Producer
 from orchestrator.retry import back_off_s, may_retry
 from orchestrator.routing import ProviderState, Router
 from orchestrator.settings import Settings
-from orchestrator.store import Ingested, Store
+from orchestrator.store import Ending, Ingested, Store
 from orchestrator.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -116,6 +116,9 @@ class OrderDesk:
             share_new: Share of new items lately, None where nothing is known yet.
         """
         self.money_ran_out = self.judging_is_dear = False
+        states = self._router.states.values()
+        asked = [state.spec.name for state in states if state.usable and self._affords(state, None)]
+        self._explorer.can_ask(asked or self._router.states)
         given = True
         while given:
             free = [
@@ -451,7 +454,7 @@ class OrderDesk:
         if order.judges:
             self._end_validation(order, state, error)
         elif order.ask.mode == "plan" and state == "done":
-            parts = self._explorer.planned(order.id, list(order.received))
+            parts = self._explorer.planned(order.id, list(dict.fromkeys((*order.had, *order.received))))
         complete = state == "done" and (order.whole or parts is not None)
         self._explorer.ended(
             order.id, complete=complete, cut=order.cut, stopped=state == "interrupted", replaced=order.replaced
@@ -465,8 +468,12 @@ class OrderDesk:
             error=error,
             time_to_first_chunk_s=None if message is None else message.time_to_first_chunk_s,
             duration_s=None if message is None else message.duration_s,
-            whole=order.whole,
-            cut=order.cut,
+            ending=Ending(
+                whole=order.whole,
+                cut=order.cut,
+                replaced=order.replaced,
+                in_vain=parts is not None and not parts and self._explorer.knows_no_parts,
+            ),
         )
         if parts is not None:
             self._store.keep_parts(order.id, parts)

@@ -34,6 +34,7 @@ class ProviderState:
         weight: Its share of the orders relative to the others.
         disabled: Why it gets no order in this run any more; None while it may.
         last_failure: What its last failed call came to; empty before one.
+        failed_at: When that was, in monotonic seconds.
     """
 
     def __init__(self, spec: ProviderSpec) -> None:
@@ -47,6 +48,7 @@ class ProviderState:
         self.succeeded = False
         self.disabled: str | None = None
         self.last_failure = ""
+        self.failed_at = float("-inf")
         self.given_up = 0
         self.share = 0.0
         self.credit = 0.0
@@ -84,7 +86,7 @@ class ProviderState:
 
     def on_failure(self, kind: ErrorKind, message: str, retry_after_s: float | None, now: float) -> None:
         """A call failed."""
-        self.last_failure = message
+        self.last_failure, self.failed_at = message, now
         if kind in (ErrorKind.CANCELLED, ErrorKind.PROCESS_CRASH, ErrorKind.CONTEXT_OVERFLOW):
             return  # says nothing about the provider's health
         if kind.disables_provider:
@@ -212,8 +214,8 @@ class Router:
     @property
     def last_failure(self) -> str:
         """What a provider said when it last failed; empty where none has."""
-        said = [state.last_failure for state in self.states.values() if state.last_failure]
-        return said[-1] if said else ""
+        last = max(self.states.values(), key=lambda state: state.failed_at, default=None)
+        return "" if last is None else last.last_failure
 
     def disable(self, vendor: str, why: str) -> list[str]:
         """Use no provider of this vendor any more; the names of those that this took away."""

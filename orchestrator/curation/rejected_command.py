@@ -77,6 +77,7 @@ class _List:
         self._judgements.took(rows)
         if not self._judgements.any:
             return
+        self._judgements.vouch()
         files = RealFileSystem()
         write_valid(self._folder, self._judgements, files)
         merged = MergedItems(self._database)

@@ -109,6 +109,10 @@ class Explorer:
 
     # --- deciding ------------------------------------------------------------------------------------------
 
+    def can_ask(self, providers: Iterable[str]) -> None:
+        """Only these can be asked now: what no one of them would be asked is nothing to wait for."""
+        self._takes_parts = any(self._traits[name].takes_parts for name in providers)
+
     @property
     def plain(self) -> Arm:
         """The arm of fresh responses."""
@@ -319,7 +323,7 @@ class Explorer:
         if complete or order.new:
             self.course.ended(order.new)
         if order.ask.mode == "plan":
-            self._plans.ended(order_id, arm, complete=complete, replaced=replaced)
+            self._plans.ended(order_id, arm, complete=complete, broken=stopped or replaced, replaced=replaced)
             return
         arm.in_flight -= 1
         partly = stopped or replaced
@@ -364,7 +368,7 @@ class Explorer:
         listed = None if past.listed else ()
         order = self._open[past.id] = OpenAsk(Ask(past.mode, arm), past.provider, listed, self.yields.expected(arm))
         if plan:
-            complete = self._plans.relive(arm, past.parts, complete=complete)
+            complete = self._plans.relive(arm, past.parts, complete=complete, in_vain=past.in_vain)
         else:
             arm.in_flight += 1
             self._fresh_issued += fresh and past.complete  # one that was cut off does not count among the first
@@ -374,7 +378,7 @@ class Explorer:
             arm.took(past.item_ids)
             if not fresh:
                 self.incidence.found_elsewhere(past.item_ids)
-        self.ended(past.id, complete=complete, cut=past.cut, stopped=past.stopped)
+        self.ended(past.id, complete=complete, cut=past.cut, stopped=past.stopped, replaced=past.replaced)
 
     def remember(self, texts: Iterable[tuple[int, str]]) -> None:
         """Learn the names of items of earlier runs, in the order of their discovery: before the first `relive`."""
@@ -395,6 +399,11 @@ class Explorer:
     def judged(self, valid: Iterable[int], rejected: Iterable[int]) -> None:
         """What was judged of items: it tells how many of the next ones will not belong."""
         self._rejections.judged(valid, rejected)
+
+    @property
+    def knows_no_parts(self) -> bool:
+        """Whether a plan has named items instead of parts: no other is asked for."""
+        return self._plans.in_vain
 
     @property
     def cut_lately(self) -> bool:

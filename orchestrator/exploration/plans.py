@@ -25,6 +25,7 @@ class Plans:
 
     Attributes:
         made: Whether the parts of the topic were asked for.
+        in_vain: Whether a plan has named items: the model does not know what a part is.
     """
 
     def __init__(self, topic: str, arms: list[Arm], letters: Letters, texts: Collection[str]) -> None:
@@ -35,7 +36,7 @@ class Plans:
         self._texts = texts
         self._on_their_way: set[int] = set()
         self._failed = 0
-        self._in_vain = False
+        self.in_vain = False
         self._to_split: list[Arm] = []
 
     @property
@@ -46,7 +47,7 @@ class Plans:
     @property
     def split_waits(self) -> bool:
         """Whether a part is still to be split."""
-        return bool(self._to_split) and not self._in_vain
+        return bool(self._to_split) and not self.in_vain
 
     def due(self, *, of_topic: bool) -> Ask | None:
         """The next one.
@@ -56,7 +57,7 @@ class Plans:
         """
         if self.split_waits:
             return Ask("plan", self._to_split[-1], parts=SPLIT_PARTS)
-        if self.made or self._in_vain or not of_topic:
+        if self.made or self.in_vain or not of_topic:
             return None
         return Ask("plan", self._arms[0], parts=PLAN_PARTS)
 
@@ -73,14 +74,22 @@ class Plans:
             return ()
         return self._divide(arm, names)
 
-    def ended(self, order_id: int, arm: Arm, *, complete: bool, replaced: bool) -> None:
-        """One has come to its end; where nothing came of it, it is asked for again, unless another took its place."""
+    def ended(self, order_id: int, arm: Arm, *, complete: bool, broken: bool, replaced: bool) -> None:
+        """One has come to its end; where nothing came of it, it is asked for again.
+
+        Args:
+            order_id: Its order's.
+            arm: What it was to divide.
+            complete: Whether its parts have come.
+            broken: Whether it was broken off from outside: that is no failure.
+            replaced: Whether another order has taken its place.
+        """
         self._on_their_way.discard(order_id)
         if not complete and not replaced and arm is self._arms[0] and self._failed < _TRIES:
-            self._failed += 1
+            self._failed += not broken
             self.made = False
 
-    def relive(self, arm: Arm, parts: Sequence[str], *, complete: bool) -> bool:
+    def relive(self, arm: Arm, parts: Sequence[str], *, complete: bool, in_vain: bool) -> bool:
         """One of an earlier run, with the parts that it named; whether it counts as complete.
 
         A kill may have come between the parts and the order's end.
@@ -90,15 +99,15 @@ class Plans:
         arm.split = arm is not self._arms[0]
         if done:
             self._drop(arm)
-        if parts:
-            self._divide(arm, parts)
+        if in_vain:
+            self._no_more(arm)
         elif done:
-            self._no_more(arm)  # whatever came instead of parts was not kept: it is not bought again
+            self._divide(arm, parts)
         return done
 
     def split(self, arm: Arm) -> None:
         """A part has proved large: it is asked for its own parts, or divided by letters where those are not known."""
-        if self._in_vain:
+        if self.in_vain:
             self._arms += letter_arms(self._letters.prefixes(), arm)
         else:
             self._to_split.append(arm)
@@ -116,7 +125,7 @@ class Plans:
 
     def _no_more(self, arm: Arm) -> None:
         """The model does not know what a part is: what was to be split is divided by letters."""
-        self._in_vain = True
+        self.in_vain = True
         for parent in (arm, *self._to_split):
             if parent is not self._arms[0]:
                 self._arms += letter_arms(self._letters.prefixes(), parent)

@@ -81,9 +81,16 @@ def prompts_of(run: Run) -> list[Prompt]:
     kinds = _KINDS[run.settings.strategy]
     for kind in (*kinds, "validate") if run.judge.wanted else kinds:
         for state in active(run) if kind != "validate" else run.judge.judges:
-            if (kind, state.spec.name) not in shown and (kind != "listed" or state.spec.takes_avoid_list):
+            if (kind, state.spec.name) not in shown and _takes(run, state, kind):
                 prompts.append(_prompt(run, state, _example(run, kind, state.spec.name), real=False))
     return prompts
+
+
+def _takes(run: Run, state: ProviderState, kind: Kind) -> bool:
+    """Whether a provider would ever be asked so."""
+    if kind == "listed":
+        return state.spec.takes_avoid_list
+    return kind in ("fresh", "continued", "validate") or run.settings.strategy != "auto" or state.spec.takes_parts
 
 
 def most_usd(run: Run, state: ProviderState, ask: Ask) -> float | None:

@@ -2,6 +2,7 @@
 
 from archive.folder import canonical_topic, folder_name
 from orchestrator.store.records import (
+    Ending,
     IncomingBatch,
     Ingested,
     NewItem,
@@ -14,6 +15,7 @@ from orchestrator.store.records import (
 from orchestrator.store.store import Store
 
 __all__ = [
+    "Ending",
     "IncomingBatch",
     "Ingested",
     "NewItem",

@@ -69,6 +69,8 @@ class Judgements:
         for item_id, verdict, tries in database.execute("SELECT item_id, verdict, tries FROM judgements"):
             if 0 < item_id <= items:
                 self._set(item_id, _state(verdict, tries))
+        if self.any:
+            self.vouch()
 
     def vouch(self) -> None:
         """Take the lines that a person added to `attributes.txt` for judged: that person has chosen them."""

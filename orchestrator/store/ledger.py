@@ -11,7 +11,7 @@ import msgspec
 from contract.errors import ErrorKind
 from contract.messages import WHOLE, Scope, Usage
 from contract.version import __version__
-from orchestrator.store.records import OrderState, ProviderTotals
+from orchestrator.store.records import Ending, OrderState, ProviderTotals
 
 _SUMS = """
 SELECT provider, count(*), sum(state = 'done'), sum(state = 'failed'),
@@ -29,8 +29,8 @@ _PROGRESS = """
 UPDATE orders SET items = items + ?, new = new + ?, duplicate = duplicate + ?, refused = refused + ? WHERE id = ?
 """
 _END = """
-UPDATE orders SET ended_at = ?, state = ?, attempts = ?, error = ?, whole = ?, cut = ?, cost_usd = ?,
-    time_to_first_chunk_s = ?, duration_s = ?,
+UPDATE orders SET ended_at = ?, state = ?, attempts = ?, error = ?, cost_usd = ?,
+    time_to_first_chunk_s = ?, duration_s = ?, whole = ?, cut = ?, replaced = ?, in_vain = ?,
     input_tokens = ?, output_tokens = ?, cached_input_tokens = ?, reasoning_tokens = ?, usage_estimated = ?
 WHERE id = ?
 """
@@ -161,8 +161,7 @@ class Ledger:
         error: ErrorKind | None,
         time_to_first_chunk_s: float | None,
         duration_s: float | None,
-        whole: bool = True,
-        cut: bool = False,
+        ending: Ending,
     ) -> None:
         """Note an order's end; `write_ends` writes it."""
         totals = self.open.pop(order_id).provider
@@ -188,7 +187,8 @@ class Ledger:
                 usage.estimated,
             )
         timing = (time_to_first_chunk_s, duration_s)
-        self._ends.append((self._clock(), state, attempts, error, whole, cut, cost_usd, *timing, *tokens, order_id))
+        how = msgspec.structs.astuple(ending)
+        self._ends.append((self._clock(), state, attempts, error, cost_usd, *timing, *how, *tokens, order_id))
 
     def write_ends(self) -> None:
         """Write the ends noted since the last call."""

@@ -10,8 +10,9 @@ import msgspec
 from contract.messages import WHOLE, Mode, Scope, Usage
 
 _ORDERS = """
-SELECT id, provider || ':' || model, mode, scope, listed, said, known_at_issue, state, new, whole, cut FROM orders
-WHERE state <> 'open' ORDER BY ended_at, id
+SELECT id, provider || ':' || model, mode, scope, listed, said, known_at_issue, state, new,
+    whole, cut, replaced, in_vain
+FROM orders WHERE state <> 'open' ORDER BY ended_at, id
 """
 _NAMED = """
 SELECT order_id, item_id FROM (
@@ -43,6 +44,8 @@ class PastOrder(msgspec.Struct, frozen=True):
         said: Earlier answers of the conversation that it continued.
         cut: Whether its answer was ended early.
         stopped: Whether a run's end, or a kill, broke it off.
+        replaced: Whether another order asked for the rest.
+        in_vain: Whether it was a plan that named items instead of parts.
     """
 
     id: int
@@ -58,6 +61,8 @@ class PastOrder(msgspec.Struct, frozen=True):
     said: int = 0
     cut: bool = False
     stopped: bool = False
+    replaced: bool = False
+    in_vain: bool = False
 
 
 class FreshCall(msgspec.Struct, frozen=True):
@@ -92,13 +97,14 @@ def past_orders(database: sqlite3.Connection) -> Iterator[PastOrder]:
     """
     named = iter(database.execute(_NAMED))
     waiting = next(named, None)
-    for order_id, provider, mode, scope, listed, said, known, state, new, whole, cut in database.execute(_ORDERS):
+    for order_id, provider, mode, scope, listed, said, known, state, new, *ending in database.execute(_ORDERS):
         ids: list[int] = []
         while waiting is not None and waiting[0] == order_id:
             ids.append(waiting[1])
             waiting = next(named, None)
         parts = tuple(text for (text,) in database.execute(_PARTS, (order_id,))) if mode == "plan" else ()
-        complete = state == "done" and (bool(whole) or mode == "plan")
+        whole, cut, replaced, in_vain = map(bool, ending)
+        complete = state == "done" and (whole or mode == "plan")
         yield PastOrder(
             id=order_id,
             provider=provider,
@@ -111,7 +117,9 @@ def past_orders(database: sqlite3.Connection) -> Iterator[PastOrder]:
             item_ids=tuple(ids),
             parts=parts,
             said=said,
-            cut=bool(cut),
+            cut=cut,
+            replaced=replaced,
+            in_vain=in_vain,
             stopped=state == "interrupted",
         )
 

@@ -54,6 +54,25 @@ class Ingested(msgspec.Struct, frozen=True):
     rejected: int = 0
 
 
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How an order's answer came to its end, beside its state: a later run learns from it as this one did.
+
+    Attributes:
+        whole: Whether it came in one piece.
+        cut: Whether it was ended early.
+        replaced: Whether another order asked for the rest.
+        in_vain: Whether it was a plan that named items instead of parts.
+    """
+
+    whole: bool = True
+    cut: bool = False
+    replaced: bool = False
+    in_vain: bool = False
+
+
+AS_USUAL = Ending()
+
+
 class Written(msgspec.Struct, frozen=True):
     """One write to `attributes.txt`.
 

@@ -33,8 +33,8 @@ CREATE TABLE runs (
     started_at REAL NOT NULL, ended_at REAL, stop_reason TEXT, unique_before INTEGER NOT NULL, unique_after INTEGER
 );
 -- `scope`: the part of the topic that was asked about, as JSON; empty: all of it. `listed`: length of the avoid-list.
--- `said`: earlier answers of the conversation that the order continued. `whole`: whether the answer came in one piece.
--- `cut`: whether it was ended early (`--patience`).
+-- `said`: earlier answers of the conversation that the order continued. `whole`, `cut`, `replaced`, `in_vain`: how the
+-- answer ended (records.Ending).
 CREATE TABLE orders (
     id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs(id),
     provider TEXT NOT NULL, model TEXT NOT NULL, mode TEXT NOT NULL, size INTEGER NOT NULL, producer INTEGER NOT NULL,
@@ -45,7 +45,8 @@ CREATE TABLE orders (
     input_tokens INTEGER, output_tokens INTEGER, cached_input_tokens INTEGER, reasoning_tokens INTEGER,
     usage_estimated INTEGER, cost_usd REAL, error TEXT, time_to_first_chunk_s REAL, duration_s REAL,
     scope TEXT NOT NULL DEFAULT '', listed INTEGER NOT NULL DEFAULT 0, said INTEGER NOT NULL DEFAULT 0,
-    whole INTEGER NOT NULL DEFAULT 1, cut INTEGER NOT NULL DEFAULT 0
+    whole INTEGER NOT NULL DEFAULT 1, cut INTEGER NOT NULL DEFAULT 0, replaced INTEGER NOT NULL DEFAULT 0,
+    in_vain INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX orders_open ON orders (id) WHERE state = 'open';
 -- In order of discovery. An item without a first order was adopted from attributes.txt.
@@ -91,6 +92,8 @@ _UPGRADES = {
     3: (
         "ALTER TABLE orders ADD COLUMN whole INTEGER NOT NULL DEFAULT 1",
         "ALTER TABLE orders ADD COLUMN cut INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE orders ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE orders ADD COLUMN in_vain INTEGER NOT NULL DEFAULT 0",
         # What these list had come before, from another provider: no others were marked.
         "UPDATE orders SET whole = 0 WHERE mode = 'audit' AND listed > 0",
     ),

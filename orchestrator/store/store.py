@@ -25,7 +25,7 @@ from orchestrator.store.judgements import Judgements
 from orchestrator.store.manifest import write_manifest
 from orchestrator.store.opening import Opened, open_parts
 from orchestrator.store.past_orders import FreshCall, PastOrder, fresh_calls, past_orders
-from orchestrator.store.records import IncomingBatch, Ingested, NewItem, OrderState, Totals, Written
+from orchestrator.store.records import AS_USUAL, Ending, IncomingBatch, Ingested, NewItem, OrderState, Totals, Written
 from orchestrator.store.recovery import INSERT_ITEM
 from orchestrator.store.rejected_file import REJECTED_NAME, ItemCheck, rejected_lines
 from orchestrator.store.transaction import Transaction
@@ -272,8 +272,7 @@ class Store:
         error: ErrorKind | None,
         time_to_first_chunk_s: float | None,
         duration_s: float | None,
-        whole: bool = True,
-        cut: bool = False,
+        ending: Ending = AS_USUAL,
     ) -> None:
         """Note an order's end; written with the next transaction, at the latest by `flush`, `end_run` or `close`.
 
@@ -286,12 +285,11 @@ class Store:
             error: Why it failed, where it did.
             time_to_first_chunk_s: Of the last attempt, in seconds.
             duration_s: Of the last attempt, in seconds.
-            whole: Whether the answer came in one piece.
-            cut: Whether it was ended early.
+            ending: How its answer ended.
         """
         timing = (time_to_first_chunk_s, duration_s)
         ended = cast(OrderState, state)
-        self._ledger.end(order_id, ended, attempts, usage, cost_usd, error, *timing, whole, cut)
+        self._ledger.end(order_id, ended, attempts, usage, cost_usd, error, *timing, ending)
 
     def end_run(self, stop_reason: str) -> None:
         """Write the run's end and `run.json`; orders still open become interrupted."""

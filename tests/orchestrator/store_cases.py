@@ -99,7 +99,7 @@ OLDER = {
         "DROP TABLE parts",
     ),
     2: ("ALTER TABLE orders DROP COLUMN said", "DROP TABLE judgements"),
-    3: ("ALTER TABLE orders DROP COLUMN whole", "ALTER TABLE orders DROP COLUMN cut"),
+    3: tuple(f"ALTER TABLE orders DROP COLUMN {name}" for name in ("whole", "cut", "replaced", "in_vain")),
 }
 """What makes a database of the format after one of this format."""
 

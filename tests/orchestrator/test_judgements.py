@@ -204,6 +204,7 @@ def test_the_figures_are_those_of_the_table(taken: list[tuple[str, int]]) -> Non
         "CREATE TABLE judgements "
         "(item_id INTEGER PRIMARY KEY, order_id INTEGER, verdict TEXT, tries INTEGER, at INTEGER)"
     )
+    database.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, first_order INTEGER)")  # none of a person's
     one = Judgements(database, 3)
     items = 3
     for step, number in taken:

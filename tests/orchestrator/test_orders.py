@@ -12,6 +12,7 @@ import pytest
 from archive.filesystem import MemoryFileSystem
 from contract.errors import ErrorKind
 from contract.messages import WHOLE, ItemBatch, Order, OrderDone, OrderFailed, Scope, Usage
+from orchestrator.events import StopReason
 from orchestrator.exploration import Ask
 from orchestrator.exploration.arms import Arm, Way
 from orchestrator.limits import worst_case_usd
@@ -139,6 +140,47 @@ def test_a_plan_that_broke_off_and_was_taken_up_again_is_bought_once() -> None:
     assert {"part one", "part 0"} <= {arm.scope.facet for arm in again.explorer.arms}
     play(again)
     assert len({order.id for order in answers.orders if order.mode == "plan"}) == 1
+
+
+def test_the_parts_of_a_plan_that_moved_are_kept() -> None:
+    """The first provider named most of them before it broke off: they count with those of the second."""
+
+    def answered(order: Order) -> list[Reply]:
+        if order.mode != "plan":
+            return answer(order)
+        if order.provider == "test:x":
+            return [batch(order, *(f"part {number}" for number in range(38))), failed(order, ErrorKind.QUOTA)]
+        return [batch(order, *(f"last part {number}" for number in range(order.size))), done(order)]
+
+    answer = planning([])
+    answers, files = Answers(answered), MemoryFileSystem()
+    specs = (spec("x", 1000.0), spec("y", 1e-6))
+    run = build(answers, files, specs=specs, producers=1, iterations=20, request_size=10)
+    play(run)
+    assert sum(bool(arm.scope.facet) for arm in run.explorer.arms) == 40
+    again = build(answers, files, specs=specs, producers=1, iterations=20, request_size=10)
+    assert sum(bool(arm.scope.facet) for arm in again.explorer.arms) == 40
+
+
+def test_a_run_ends_though_the_provider_that_takes_parts_has_gone() -> None:
+    """What only that one would be asked keeps the other one from nothing."""
+    counter = itertools.count(1)
+
+    def answered(order: Order) -> list[Reply]:
+        if order.provider == "test:x" and (order.mode == "plan" or order.id < 12):
+            return answer(order)
+        if order.provider == "test:x":
+            return [failed(order, ErrorKind.QUOTA)]
+        invented = [f"Invention {next(counter)}"] if order.id % 15 == 0 else []
+        return [batch(order, *(f"Fruit {number}" for number in range(1, 11)), *invented), done(order)]
+
+    answer = planning([])
+    answers = Answers(answered)
+    small = msgspec.structs.replace(spec("y"), takes_parts=False, takes_avoid_list=False)
+    run = build(answers, specs=(spec("x"), small), producers=1, concurrency=1, request_size=10, seed=1)
+    for number, _ in enumerate(run.rounds()):
+        assert number < 5000, "it never ends"
+    assert run.result().stop_reason is StopReason.EXHAUSTED
 
 
 def planning(plans: list[Order]) -> Callable[[Order], list[Reply]]:

@@ -12,6 +12,7 @@ import pytest
 from archive.format import SCHEMA_VERSION
 from contract.messages import Mode, Scope, Usage
 from orchestrator.exploration import Ask, Explorer, Traits
+from orchestrator.store import Ending
 from orchestrator.store.past_orders import FreshCall, PastOrder
 from tests.orchestrator.store_cases import OLDER, batch, end, feed, issue, make_older, open_store
 
@@ -110,19 +111,23 @@ def test_a_folder_of_a_format_before_is_brought_up(tmp_path: Path, version: int)
     database.close()
 
 
-def test_an_answer_in_pieces_is_no_sample(tmp_path: Path) -> None:
-    """What broke off and was taken up again, and what was ended early, are told from whole answers by the next run."""
+def test_how_an_answer_ended_comes_back(tmp_path: Path) -> None:
+    """In pieces, ended early, taken over, or a plan without parts; what came in pieces is no sample."""
     store = open_store(tmp_path)
-    for whole, cut in ((True, False), (False, False), (True, True)):
+    endings = (Ending(), Ending(whole=False), Ending(cut=True), Ending(replaced=True), Ending(in_vain=True))
+    for ending in endings:
         order = store.issue_order(provider="test", model="x", mode="audit", size=60, producer=0)
         store.end_order(
             order, state="done", attempts=1, usage=None, cost_usd=0.0, error=None,
-            time_to_first_chunk_s=0.1, duration_s=0.2, whole=whole, cut=cut,
+            time_to_first_chunk_s=0.1, duration_s=0.2, ending=ending,
         )  # fmt: skip
     store.close()
     store = open_store(tmp_path)
-    assert [(past.complete, past.cut) for past in store.past_orders()] == [(True, False), (False, False), (True, True)]
-    assert len(list(store.fresh_calls())) == 2
+    past = list(store.past_orders())
+    assert [Ending(whole=one.complete, cut=one.cut, replaced=one.replaced, in_vain=one.in_vain) for one in past] == [
+        *endings
+    ]
+    assert len(list(store.fresh_calls())) == 4
     store.close()
 
 

@@ -222,3 +222,14 @@ def test_even_weights_leave_the_choice_to_what_providers_are_worth() -> None:
             chosen[state.spec.setup.model] += 1
         assert (chosen["a"], chosen["b"]) == shares
         assert router.shares(worth) == pytest.approx({"test:a": shares[0] / 100, "test:b": shares[1] / 100})
+
+
+def test_the_last_failure_is_the_last_in_time() -> None:
+    """Whichever provider it was; nothing before one."""
+    clock = Clock()
+    router = Router([spec("a"), spec("b")], clock)
+    assert router.last_failure == ""
+    for name in ("b", "a"):
+        clock.now += 1
+        router.states[f"test:{name}"].on_failure(ErrorKind.TIMEOUT, f"{name} is late", None, clock.now)
+    assert router.last_failure == "a is late"

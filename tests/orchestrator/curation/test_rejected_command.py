@@ -109,6 +109,16 @@ def test_all_files_follow_what_a_person_said(folder: Path) -> None:
     assert totals["orders"] == {"open": 0, "done": 2, "failed": 0, "interrupted": 1}
 
 
+def test_lines_that_a_person_added_count_as_valid(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the run that knows them counts them."""
+    with (folder / "attributes.txt").open("a") as file:
+        file.write("Sacré-Cœur\n")
+    open_store(folder).close()
+    assert run_rejected([str(folder), "--reject", "Orsay"]) == 0
+    assert "3 of 5 items do not belong, 0 are not judged" in capsys.readouterr().out
+    assert json.loads((folder / "run.json").read_bytes())["totals"]["judged"]["valid"] == 2
+
+
 def test_a_topic_that_nobody_judged_gets_no_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And none is named."""
     store = open_store(tmp_path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -737,36 +738,86 @@ def test_a_plan_of_a_part_that_names_items_keeps_no_search_going() -> None:
     raise AssertionError("the search never ends")
 
 
-def test_a_plan_in_vain_is_not_bought_again_after_a_restart() -> None:
-    """Of a plan that named items nothing was kept; that says enough."""
-    subject, scope = explorer(), Scope(facet="part a")
+@pytest.mark.parametrize("in_vain", [True, False])
+def test_a_split_without_parts_is_relived_as_it_was(in_vain: bool) -> None:
+    """Where the plan named items no other is bought; where the part has none, others are split as ever."""
+    subject = explorer()
     subject.remember((number, f"Item {number}") for number in range(1, 7 * SIZE + 1))
     parts = tuple(f"part {letter}" for letter in "abc")
     subject.relive(PastOrder(1, "a", "plan", WHOLE, 0, 0, True, 0, (), parts))
     named = tuple(range(1, 7 * SIZE + 1))
+    orders = itertools.count(2)
     for part in ("part a", "part b"):
-        for order, ids in enumerate((named, (1, 2), (1, 2), (1, 2)), start=2):
+        for ids in (named, (1, 2), (1, 2), (1, 2)):
             new = len(ids) if part == "part a" and len(ids) > 2 else 0
-            subject.relive(PastOrder(order, "a", "explore", Scope(facet=part), 0, 0, True, new, ids))
-    subject.relive(PastOrder(9, "a", "plan", scope, 0, 0, True, 0, ()))
+            subject.relive(PastOrder(next(orders), "a", "explore", Scope(facet=part), 0, 0, True, new, ids))
+        if part == "part a":
+            split = Scope(facet=part)
+            subject.relive(PastOrder(next(orders), "a", "plan", split, 0, 0, True, 0, (), in_vain=in_vain))
     subject.settle(7 * SIZE)
-    assert mode(subject) != "plan"
+    letters = {arm.scope.facet for arm in subject.arms if arm.way is Way.LETTER}
+    assert letters == ({"part a", "part b"} if in_vain else {"part a"})
+    assert (mode(subject) == "plan") is not in_vain
 
 
 def test_letters_that_were_split_are_split_after_a_restart() -> None:
     """Their names are known before their orders are relived; each piece belongs to its letter."""
     subject = explorer("letters")
-    texts = [(number, f"{'SCMB'[number % 4]}{'aeiou'[number % 5]} {number}") for number in range(1, 400)]
-    subject.remember(texts)
-    large = tuple(number for number in range(1, 400) if number % 4 == 0)[: 8 * SIZE]
-    for order, (new, ids) in enumerate([(len(large), large), (0, (4, 8)), (0, (4, 8))] * 2, start=1):
-        subject.relive(PastOrder(order, "a", "explore", Scope(prefix="S"), 0, 0, True, new if order == 1 else 0, ids))
-    subject.settle(399)
+    subject.remember((number, f"{'SCMB'[number % 4]}{'aeiou'[number % 5]} {number}") for number in range(1, 801))
+    large = tuple(number for number in range(1, 801) if number % 4 == 0)[: 8 * SIZE]
+    for order, ids in enumerate([large, (4, 8), (4, 8), (4, 8)], start=1):
+        new = len(ids) if order == 1 else 0
+        subject.relive(PastOrder(order, "a", "explore", Scope(prefix="S"), 0, 0, True, new, ids))
+    subject.settle(800)
     letter = next(arm for arm in subject.arms if arm.scope.prefix == "S")
+    assert letter.split
     pieces = [arm for arm in subject.arms if len(arm.scope.prefix) == 2]
-    assert not letter.split or {arm.scope.prefix for arm in pieces} == {"Sa", "Se", "Si", "So", "Su"}
+    assert {arm.scope.prefix for arm in pieces} == {"Sa", "Se", "Si", "So", "Su"}
     subject.relive(PastOrder(9, "a", "explore", Scope(prefix="Sy"), 0, 0, True, 1, (7,)))
     assert next(arm for arm in subject.arms if arm.scope.prefix == "Sy").parent is letter
+
+
+def test_orders_that_were_taken_over_close_nothing_after_a_restart() -> None:
+    """They were no failures; nor are plans that a kill broke off."""
+    subject = explorer()
+    parts = tuple(f"part {letter}" for letter in "abc")
+    subject.relive(PastOrder(1, "a", "plan", WHOLE, 0, 0, True, 0, (), parts))
+    for order in range(2, 6):
+        scope = Scope(facet="part a")
+        subject.relive(PastOrder(order, "a", "explore", scope, 0, 0, False, 0, (), replaced=True))
+    assert not next(arm for arm in subject.arms if arm.scope.facet == "part a").closed
+    subject = explorer()
+    for order in range(1, 4):
+        subject.relive(PastOrder(order, "a", "plan", WHOLE, 0, 0, False, 0, (), stopped=True))
+    for order in range(4, 11):
+        ids = tuple(range(order * SIZE, order * SIZE + SIZE))
+        subject.relive(PastOrder(order, "a", "audit", WHOLE, 0, 0, True, SIZE, ids))
+    subject.settle(7 * SIZE)
+    for order in (20, 21):
+        ask = subject.ask("a")
+        assert ask is not None
+        assert ask.mode == "plan"
+        subject.issued(order, ask, "a")
+        subject.ended(order, complete=False)
+    assert mode(subject) == "plan"
+
+
+def test_what_nobody_who_is_left_would_be_asked_is_nothing_to_wait_for() -> None:
+    """A provider that takes parts has gone after the plan; the other one lists the topic and ends."""
+    feed = Feed(explorer("auto", {"a": Traits(), "b": Traits(takes_list=False, takes_parts=False)}))
+    subject = feed.with_facets([f"part {number}" for number in range(8)])
+    subject.can_ask(["b"])
+    rng = random.Random(3)
+    for _ in range(80):
+        order, ask = feed.send("b")
+        assert ask.mode == "audit"
+        # Now and then something new, as a model that invents would say: the dry ones do not come in a row.
+        feed.answer(order, ask, int(feed.orders % 15 == 0), sighted=tuple(rng.sample(range(1, SIZE), 12)))
+        if subject.exhausted:
+            break
+    assert subject.exhausted
+    subject.can_ask(["a", "b"])
+    assert not subject.exhausted
 
 
 def test_answers_that_the_end_of_a_run_broke_off_say_nothing_of_the_yield() -> None:

@@ -49,6 +49,14 @@ def test_nothing_is_asked_and_nothing_is_made(capsys: Capture) -> None:
     assert kinds(shown, real=False) == ["listed", "plan", "facet", "catch-all", "letter", "language"]
 
 
+def test_a_provider_that_takes_no_parts_is_shown_none(capsys: Capture) -> None:
+    """Unless they are asked for by name."""
+    options = ("test.takes_parts=false", "test.takes_avoid_list=false")
+    assert kinds(dry(Place(), capsys, provider_options=options), real=False) == []
+    shown = dry(Place(), capsys, provider_options=options, strategy="letters")
+    assert kinds(shown, real=False) == ["letter"]
+
+
 @pytest.mark.parametrize(
     ("strategy", "others"),
     [
