@@ -102,6 +102,7 @@ class OrderDesk:
         self._judge = judge
         self._observer = observer
         self._clock = clock
+        self._unlike = len({state.spec.takes_parts for state in router.states.values()}) > 1
         self._issued: Counter[int] = Counter()
         self._waiting: list[tuple[float, int, OpenOrder]] = []
         self._sequence = itertools.count()
@@ -116,9 +117,10 @@ class OrderDesk:
             share_new: Share of new items lately, None where nothing is known yet.
         """
         self.money_ran_out = self.judging_is_dear = False
-        states = self._router.states.values()
-        asked = [state.spec.name for state in states if state.usable and self._affords(state, None)]
-        self._explorer.can_ask(asked or self._router.states)
+        if self._unlike:
+            states = self._router.states.values()
+            asked = [state.spec.name for state in states if state.usable and self._affords(state, None)]
+            self._explorer.can_ask(asked or self._router.states)
         given = True
         while given:
             free = [
