@@ -60,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._script: Script
         self._next = 0
         self._started = 0.0
+        self._duration_s = 0.0
         self._drip = b""
         self._paused = False
         self._held = False
@@ -137,7 +138,7 @@ class Connection(asyncio.Protocol):
             self._drip = b"".join(script.pieces)
             self._send_byte(0)
         elif service.time_to_first_chunk_s or service.duration_s:
-            self._started = self._loop.time()
+            self._started, self._duration_s = self._loop.time(), service.duration_s
             # Headers and role travel with the first text, as with a real model.
             self._timer = self._loop.call_later(service.time_to_first_chunk_s, self._send_due)
         else:
@@ -148,7 +149,10 @@ class Connection(asyncio.Protocol):
         self._finish()
 
     def _send_due(self) -> None:
-        """Send the pieces whose time has come and wait for the next; the last is due after `duration_s`."""
+        """Send the pieces whose time has come and wait for the next; the last is due after `duration_s`.
+
+        As it was when the answer began: a tester may change it, and no piece must come twice for that.
+        """
         if self._paused:
             self._held = True
             self._timer = None
@@ -157,7 +161,7 @@ class Connection(asyncio.Protocol):
             return
         pieces, service = self._script.pieces, self._service
         first_s = service.time_to_first_chunk_s
-        step_s = max(service.duration_s - first_s, 0.0) / max(len(pieces) - 2, 1)
+        step_s = max(self._duration_s - first_s, 0.0) / max(len(pieces) - 2, 1)
         elapsed_s = self._loop.time() - self._started
         # The tolerance is the loop's clock resolution: a timer may fire that much early.
         due = len(pieces) if step_s == 0 else min(2 + int((elapsed_s - first_s + 1e-4) / step_s), len(pieces))

@@ -204,6 +204,30 @@ def test_paced_answers_are_whole(duration_s: float) -> None:
     assert paced == asyncio.run(answer())
 
 
+@pytest.mark.parametrize("later_s", [0.0, 2.0])
+def test_a_pace_that_changes_leaves_open_answers_whole(later_s: float) -> None:
+    """A tester slows the provider down, or speeds it up, while answers are on their way: no piece comes twice."""
+
+    async def answer(fake: FakeProvider, session: aiohttp.ClientSession, *, changed: bool) -> bytes:
+        url = f"{fake.openai_base_url}/chat/completions"
+        body = {"model": "m", "messages": MESSAGES, "stream": True}
+        async with session.post(url, json=body) as response:
+            first = await response.content.readany()
+            if changed:
+                fake.duration_s = later_s
+            return first + await response.content.read()
+
+    async def scenario(*, changed: bool) -> bytes:
+        async with FakeProvider(UNIVERSE, duration_s=0.3) as fake, aiohttp.ClientSession() as session:
+            return await answer(fake, session, changed=changed)
+
+    async def both() -> tuple[bytes, bytes]:
+        return await scenario(changed=True), await scenario(changed=False)
+
+    changed, steady = asyncio.run(both())
+    assert changed == steady
+
+
 def test_most_requests_in_flight_are_known() -> None:
     """Requests that are open together are counted together."""
 
