@@ -212,7 +212,7 @@ def test_a_pace_that_changes_leaves_open_answers_whole(later_s: float) -> None:
         url = f"{fake.openai_base_url}/chat/completions"
         body = {"model": "m", "messages": MESSAGES, "stream": True}
         async with session.post(url, json=body) as response:
-            first = await response.content.readany()
+            first = await response.content.readexactly(4000)
             if changed:
                 fake.duration_s = later_s
             return first + await response.content.read()
