@@ -12,7 +12,7 @@ from orchestrator.routing import Router
 from orchestrator.settings import Settings
 from orchestrator.words import price_of_one
 
-ESTIMATED = (StopReason.EXHAUSTED, StopReason.COVERAGE, StopReason.MIN_YIELD, StopReason.MAX_PRICE_PER_ITEM)
+_ESTIMATED = (StopReason.EXHAUSTED, StopReason.COVERAGE, StopReason.MIN_YIELD, StopReason.MAX_PRICE_PER_ITEM)
 """Reasons that rest on estimates."""
 _MORE = "; more may come from another model, other words for the topic, or by force (--iterations N)"
 _MOST_CALLS = 1_000_000
@@ -37,7 +37,7 @@ def explain(
         failure: What ended it, where that was a fault.
         decided: Where it rests on estimates, what `decision` said of it when it was decided.
     """
-    if reason in ESTIMATED:
+    if reason in _ESTIMATED:
         further = _MORE if reason is StopReason.EXHAUSTED else _further(explorer)
         return f"{decided}{_covered(explorer)}{further}"
     match reason:
@@ -65,8 +65,10 @@ def explain(
 def decision(reason: StopReason, settings: Settings, explorer: Explorer, price_usd: float | None) -> str:
     """What a reason that rests on estimates says at the moment of the decision: answers on their way change them.
 
+    Empty for a reason that rests on none.
+
     Args:
-        reason: Which; empty for one that rests on none.
+        reason: Which.
         settings: The run's.
         explorer: The run's.
         price_usd: What the next new item is expected to cost, in US dollars; None where that is not known.

@@ -392,6 +392,12 @@ class Run:
     def _decision(self, reason: StopReason) -> str:
         return decision(reason, self.settings, self.explorer, price_of_next_usd(self.explorer, self.stats))
 
+    @property
+    def unjudged(self) -> int | None:
+        """Items that nobody has judged; None where none ever was, and that was not asked for."""
+        told = self.judge.wanted or self.store.judgements.any
+        return self.store.totals().judged.unjudged if told else None
+
     # --- the result ----------------------------------------------------------------------------------------
 
     def result(self) -> Result:
@@ -424,5 +430,5 @@ class Run:
             coverage=coverage,
             exploration=exploration,
             invalid=judged.invalid,
-            unjudged=judged.unjudged if self.judge.wanted or self.store.judgements.any else None,
+            unjudged=self.unjudged,
         )

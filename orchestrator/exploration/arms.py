@@ -108,19 +108,12 @@ class Arm:
         """Note items that one of its responses has named, each once a response."""
         self.named.update(item_ids)
         if self._ever is not None:
-            self._note(item_ids)
+            _set_bits(self._ever, item_ids)
         if len(self.named) > 2 * _REMEMBERED:
             if self._ever is None:
                 self._ever = bytearray()
-                self._note(self.named)
+                _set_bits(self._ever, self.named)
             self.named = Counter(dict(self.named.most_common(_REMEMBERED)))
-
-    def _note(self, item_ids: Iterable[int]) -> None:
-        assert self._ever is not None  # noqa: S101 - asked for then only
-        for item in item_ids:
-            if item >> 3 >= len(self._ever):
-                self._ever.extend(bytes(max(1024, len(self._ever), (item >> 3) + 1 - len(self._ever))))
-            self._ever[item >> 3] |= 1 << (item & 7)
 
     def has_named(self, item: int) -> bool:
         """Whether it has ever named this item."""
@@ -199,3 +192,10 @@ class Arm:
     def listed(self, item_ids: Iterable[int]) -> None:
         """Note what stood on the avoid-list of a response that has ended."""
         self._listings.update(item_ids)
+
+
+def _set_bits(bits: bytearray, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        if number >> 3 >= len(bits):
+            bits.extend(bytes(max(1024, len(bits), (number >> 3) + 1 - len(bits))))
+        bits[number >> 3] |= 1 << (number & 7)

@@ -323,7 +323,7 @@ class Explorer:
         if complete or order.new:
             self.course.ended(order.new)
         if order.ask.mode == "plan":
-            self._plans.ended(order_id, arm, complete=complete, broken=stopped or replaced, replaced=replaced)
+            self._plans.ended(order_id, arm, complete=complete, stopped=stopped, replaced=replaced)
             return
         arm.in_flight -= 1
         partly = stopped or replaced

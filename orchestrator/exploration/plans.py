@@ -74,19 +74,19 @@ class Plans:
             return ()
         return self._divide(arm, names)
 
-    def ended(self, order_id: int, arm: Arm, *, complete: bool, broken: bool, replaced: bool) -> None:
+    def ended(self, order_id: int, arm: Arm, *, complete: bool, stopped: bool, replaced: bool) -> None:
         """One has come to its end; where nothing came of it, it is asked for again.
 
         Args:
             order_id: Its order's.
             arm: What it was to divide.
             complete: Whether its parts have come.
-            broken: Whether it was broken off from outside: that is no failure.
+            stopped: Whether the run's end, or a kill, broke it off: that is no failure.
             replaced: Whether another order has taken its place.
         """
         self._on_their_way.discard(order_id)
         if not complete and not replaced and arm is self._arms[0] and self._failed < _TRIES:
-            self._failed += not broken
+            self._failed += not stopped
             self.made = False
 
     def relive(self, arm: Arm, parts: Sequence[str], *, complete: bool, in_vain: bool) -> bool:

@@ -12,11 +12,15 @@ _PRIOR = 10
 
 
 class Rejections:
-    """Fed with what is judged, in any order; items have rising numbers in the order of their discovery."""
+    """Fed with what is judged, in any order; items have rising numbers in the order of their discovery.
+
+    Attributes:
+        share: See the module; 0 to 1.
+    """
 
     def __init__(self) -> None:
+        self.share = 0.0
         self._verdicts: dict[int, bool] = {}
-        self._share = 0.0
 
     def judged(self, valid: Iterable[int], rejected: Iterable[int]) -> None:
         """Note items that were judged to belong, and such that do not."""
@@ -24,9 +28,4 @@ class Rejections:
         self._verdicts.update(dict.fromkeys(rejected, True))
         newest = nlargest(WINDOW, self._verdicts)
         self._verdicts = {item: self._verdicts[item] for item in newest}
-        self._share = sum(self._verdicts.values()) / (len(newest) + _PRIOR)
-
-    @property
-    def share(self) -> float:
-        """0 to 1."""
-        return self._share
+        self.share = sum(self._verdicts.values()) / (len(newest) + _PRIOR)

@@ -221,8 +221,7 @@ def _limits(wanted: Target | None, settings: Settings) -> Iterator[str]:
         ("--iterations", requests, wanted.calls),
     ):
         if limit is not None and uses is not None and uses.high > limit:
-            likely = "will probably" if uses.estimate > limit else "may"
-            yield f"{name} {likely} end the run before {100 * wanted.coverage:g} %."
+            yield _sooner(name, wanted, probably=uses.estimate > limit)
 
 
 def _rules(outlook: Outlook, settings: Settings) -> Iterator[str]:
@@ -238,10 +237,13 @@ def _rules(outlook: Outlook, settings: Settings) -> Iterator[str]:
         rules.append(("--min-yield", brings * left < least, brings < least))
     if dearest is not None and price is not None:
         rules.append(("--max-price-per-item", price / left > dearest, price > dearest))
-    for name, then, now_already in rules:
+    for name, then, already in rules:
         if then:
-            likely = "will probably" if now_already else "may"
-            yield f"{name} {likely} end the run before {100 * wanted.coverage:g} %."
+            yield _sooner(name, wanted, probably=already)
+
+
+def _sooner(name: str, wanted: Target, *, probably: bool) -> str:
+    return f"{name} {'will probably' if probably else 'may'} end the run before {100 * wanted.coverage:g} %."
 
 
 def _ranged(interval: Interval, shown: Callable[[float], str]) -> Cell:

@@ -18,6 +18,7 @@ from orchestrator.store.ledger import Ledger
 from orchestrator.store.records import Totals
 
 MANIFEST_NAME = "run.json"
+_COUNTS = "SELECT (SELECT count(*) FROM items), (SELECT count(*) FROM held), (SELECT count(*) FROM sightings)"
 
 
 def write_manifest(folder: Path, database: sqlite3.Connection, totals: Totals, filesystem: FileSystem) -> None:
@@ -55,10 +56,7 @@ def totals_of(database: sqlite3.Connection, judged: JudgedTotals) -> Totals:
     """The sums over all runs of a folder that nobody else writes to now."""
     ledger = Ledger(database, lambda: 0.0)
     ledger.load()
-    unique, held, further = (
-        int(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - names of ours
-        for table in ("items", "held", "sightings")
-    )
+    unique, held, further = database.execute(_COUNTS).fetchone()
     return Totals(unique, held, unique + further, dict(ledger.by_state), ledger.providers, judged)
 
 

@@ -196,7 +196,7 @@ def planning(plans: list[Order]) -> Callable[[Order], list[Reply]]:
     return answer
 
 
-def test_a_plan_that_is_too_dear_waits() -> None:
+def test_a_plan_that_is_too_dear_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the money does for a request but not for a plan, other requests are made, and the plan is not forgotten."""
     answers = Answers(planning([]))
     price = FlatPrice(1.0, 1.0)
@@ -212,7 +212,7 @@ def test_a_plan_that_is_too_dear_waits() -> None:
             return False
         return affords(order, of)
 
-    run.budget.affords = too_dear_at_first  # type: ignore[method-assign]
+    monkeypatch.setattr(run.budget, "affords", too_dear_at_first)
     run.budget.limit_usd = 40 * dear
     run.settings = run.desk.settings = msgspec.structs.replace(run.settings, iterations=30)
     play(run)
