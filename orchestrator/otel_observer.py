@@ -22,6 +22,7 @@ from orchestrator.settings import Settings
 from orchestrator.span_windows import ProcessWindow, WriteWindow
 from orchestrator.store import Written
 from telemetry.configuration import shown
+from telemetry.exporters import REFUSALS
 from telemetry.logs import show_trace_ids
 from telemetry.sdk import Telemetry, carrier_of, ids_of, links_to
 
@@ -32,10 +33,6 @@ _SHUT_DOWN_S = 1.7
 _LEAST_S = 0.3
 _UNKNOWN_EXIT = 255
 """What `multiprocessing` says of a process whose fork server has died before it could tell."""
-_REFUSALS = frozenset(
-    {"400", "401", "403", "404", "405", "415", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"}
-)
-"""Answers that waiting does not cure."""
 
 
 class OtelObserver(RunObserver):
@@ -149,7 +146,7 @@ class OtelObserver(RunObserver):
 
     def _on_trouble(self, answer: str) -> None:
         where = shown(self._setup)
-        if answer in _REFUSALS:
+        if answer in REFUSALS:
             log.warning(
                 "traces cannot be delivered: %s answers %s; check the address and OTEL_EXPORTER_OTLP_HEADERS; the run "
                 "goes on without spans",
@@ -158,7 +155,7 @@ class OtelObserver(RunObserver):
             )
         else:
             log.warning(
-                "traces cannot be delivered to %s%s; the run goes on, its spans are lost until it takes them",
+                "traces cannot be delivered to %s%s; the run goes on, its newest spans wait until it takes them",
                 where,
                 f" ({answer})" if answer else "",
             )

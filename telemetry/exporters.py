@@ -25,6 +25,13 @@ _LOGGERS = (
     "opentelemetry.exporter.otlp.proto.grpc.exporter",
     "opentelemetry.exporter.otlp.proto.common._internal",
 )
+REFUSALS = frozenset(
+    {
+        *("400", "401", "403", "404", "405", "413", "415"),
+        *("INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"),
+    }
+)
+"""Answers that waiting does not cure."""
 _exporting = threading.local()
 _E = TypeVar("_E")
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Link, Span, Tracer, get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -26,7 +26,8 @@ from contract import spans
 from contract.messages import TelemetrySetup
 from contract.version import __version__
 from telemetry.content import captures_content
-from telemetry.exporters import metric_exporter, number, refusal, retry_no_more, span_exporter
+from telemetry.delivery import KeepingExporter
+from telemetry.exporters import metric_exporter, number, retry_no_more, span_exporter
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
@@ -41,6 +42,8 @@ _BATCH_SPANS = 512
 _METRICS_EVERY_S = 15.0
 _FAILING_BUDGET_S = 0.3
 """What the end may take where the last export has failed already."""
+_LONGEST_END_S = 3.0
+"""What the end may take at most, whatever `OTEL_BSP_EXPORT_TIMEOUT` says: a process that takes longer is killed."""
 _propagator = TraceContextTextMapPropagator()
 
 
@@ -69,14 +72,15 @@ class Telemetry:
         self._exporters: list[SpanExporter | MetricExporter] = []
         with _variables(setup):
             self.export_delay_s = number("OTEL_BSP_SCHEDULE_DELAY", spans.EXPORT_DELAY_S * 1000) / 1000
+            self._end_s = min(_LONGEST_END_S, number("OTEL_BSP_EXPORT_TIMEOUT", 0.0) / 1000)
             resource = _resource(role)
             self._traces = TracerProvider(resource=resource, shutdown_on_exit=False, span_limits=SpanLimits())
             self._traces.add_span_processor(self._emitted)
-            self._exporter: _Watched | None = None
+            self._exporter: KeepingExporter | None = None
             if setup.traces is not None:
                 delivering = span_exporter(setup, setup.traces.reveal())
                 self._exporters.append(delivering)
-                self._exporter = _Watched(delivering, on_trouble)
+                self._exporter = KeepingExporter(delivering, _queue_spans(setup), on_trouble)
                 self._traces.add_span_processor(
                     BatchSpanProcessor(
                         self._exporter,
@@ -117,11 +121,16 @@ class Telemetry:
         threading.Thread(target=self._traces.force_flush, name="span flush", daemon=True).start()
 
     def shut_down(self, budget_s: float) -> None:
-        """Export the rest, for at most so long: a collector that hangs must not hold up the process's end."""
+        """Export the rest, for at most so long: a collector that hangs must not hold up the process's end.
+
+        What the user's `OTEL_BSP_EXPORT_TIMEOUT` allows takes the budget's place, at most `_LONGEST_END_S`.
+        """
         exporter = self._exporter
         for one in self._exporters:
             retry_no_more(one)
-        if exporter is not None and exporter.failing:
+        if self._end_s:
+            budget_s = self._end_s
+        elif exporter is not None and exporter.failing:
             budget_s = min(budget_s, _FAILING_BUDGET_S)
         ending = threading.Thread(target=self._shut_down, name="telemetry end", daemon=True)
         try:
@@ -150,37 +159,6 @@ class _Counter(SpanProcessor):
         if span.context is not None and span.context.trace_flags.sampled:
             with self._lock:
                 self.count += 1
-
-
-class _Watched(SpanExporter):
-    """An exporter whose first failure is told, in our words and once."""
-
-    def __init__(self, exporter: SpanExporter, on_trouble: Callable[[str], None]) -> None:
-        self._exporter = exporter
-        self._on_trouble: Callable[[str], None] | None = on_trouble
-        self.failing = False
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        try:
-            result = self._exporter.export(spans)
-        except Exception:
-            result = SpanExportResult.FAILURE
-        self.failing = result is not SpanExportResult.SUCCESS
-        if self.failing:
-            self.tell(refusal())
-        return result
-
-    def tell(self, answer: str = "") -> None:
-        """Tell of the trouble, once."""
-        if self._on_trouble is not None:
-            told, self._on_trouble = self._on_trouble, None
-            told(answer)
-
-    def shutdown(self) -> None:
-        self._exporter.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30000) -> bool:
-        return True
 
 
 def extract(carrier: Mapping[str, str]) -> Context:

@@ -35,6 +35,9 @@ _TRACE_PARENT = "TRACEPARENT"
 _TRACE_ENDPOINT = "ORCHESTRATOR_TRACE_EP"
 _EXPORT_DELAY = "OTEL_BSP_SCHEDULE_DELAY"
 _EXPORT_DELAY_MS = 50
+EXPORT_TIMEOUT = "OTEL_BSP_EXPORT_TIMEOUT"
+_EXPORT_TIMEOUT_MS = 3000
+"""Milliseconds that the end of a process may wait for the collector, which on a busy machine may answer late."""
 _VALID_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -105,6 +108,7 @@ def traced_environment(endpoint: str) -> dict[str, str]:
         _TRACE_PARENT: f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
         _TRACE_ENDPOINT: endpoint,
         _EXPORT_DELAY: str(_EXPORT_DELAY_MS),
+        EXPORT_TIMEOUT: str(_EXPORT_TIMEOUT_MS),
     }
 
 

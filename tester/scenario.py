@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,6 +42,9 @@ LEFT_S = 10.0
 """Seconds after a command's end in which all its processes must be gone. On an idle machine it takes a tenth of one."""
 _TRACE_S = 10.0
 """Seconds in which the rest of a trace must arrive; a process hands its spans over before it ends."""
+UNDELIVERED = "traces cannot be delivered"
+"""How a command begins to tell that the collector does not take its spans."""
+_REFUSALS_SHOWN = 5
 SPANS_FILE = "spans.jsonl"
 """Where a kept scenario's spans stand in its folder, one JSON object a line."""
 
@@ -232,8 +235,17 @@ class Context:
         self.spans(of)
         self.collector.store.wait_for(lambda spans: is_complete(spans, killed), _TRACE_S, of.trace_id)
         trace = Trace(self.spans(of))
-        assert_complete(trace, killed)
+        try:
+            assert_complete(trace, killed)
+        except CheckError as error:
+            raise CheckError("\n".join([str(error), *self._undelivered(of)])) from None
         return trace
+
+    def _undelivered(self, of: Command | Ended) -> Iterator[str]:
+        """What is known of spans that were not delivered: the command's word, and the collector's."""
+        yield from (f"it said: {line}" for line in of.stderr.splitlines() if UNDELIVERED in line)
+        for refusal in self.collector.refused[-_REFUSALS_SHOWN:]:
+            yield f"the collector answered {refusal.path} with {refusal.status}: {refusal.reason}"
 
     def write_spans(self) -> Path:
         """Write all spans received so far to the scenario's folder, one JSON object a line; gives the file."""

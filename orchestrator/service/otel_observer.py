@@ -120,7 +120,7 @@ class OtelServiceObserver(ServiceObserver):
 
     def _on_trouble(self, answer: str) -> None:
         log.warning(
-            "traces cannot be delivered to %s%s; the service goes on, its spans are lost until it takes them",
+            "traces cannot be delivered to %s%s; the service goes on, its newest spans wait until it takes them",
             shown(self._setup),
             f" ({answer})" if answer else "",
         )

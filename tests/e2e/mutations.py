@@ -267,6 +267,22 @@ _ITEMS_ON_THEIR_WAY = (
         """,
     ),
     Mutation(
+        name="exporter-cuts-a-batch",
+        breaks="a batch of spans reaches the collector cut in the middle, and is refused",
+        scenario=FIRST_RUN,
+        message=(
+            r"(?s)^the trace is complete: .* spans were emitted, .*"
+            r"\nthe collector answered /v1/traces with 400: the body is no ExportTraceServiceRequest$"
+        ),
+        orchestrator="""
+            from opentelemetry.exporter.otlp.common.http import _OTLPHTTPClient
+
+            @instead_of(_OTLPHTTPClient, "export")
+            def export(original, self, data):
+                return original(self, data[:-1] if next(turns) == 2 else data)
+        """,
+    ),
+    Mutation(
         name="store-drops-an-item",
         breaks="the store takes one item of each batch for nothing",
         scenario=PROVIDERS,

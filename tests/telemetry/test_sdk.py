@@ -104,6 +104,32 @@ def test_a_hanging_collector_costs_the_budget_and_no_more() -> None:
     assert told == [1]
 
 
+@pytest.mark.parametrize(
+    ("allowed_ms", "kept_s"), [("1", 0.001), ("2500", 2.5), ("60000", 3.0), ("", 0.0), ("soon", 0.0)]
+)
+def test_the_user_may_say_how_long_the_end_waits(allowed_ms: str, kept_s: float) -> None:
+    """`OTEL_BSP_EXPORT_TIMEOUT` is how long the end may take, in milliseconds, within bounds."""
+    with Collector() as collector:
+        setup = _setup(collector, variables={"OTEL_BSP_EXPORT_TIMEOUT": Secret(allowed_ms)})
+        telemetry = Telemetry(setup, spans.PRODUCER)
+        assert telemetry._end_s == kept_s
+        telemetry.shut_down(WAIT_S)
+
+
+def test_the_end_waits_as_long_as_the_user_allows() -> None:
+    """A hanging collector costs what `OTEL_BSP_EXPORT_TIMEOUT` says, not the longer budget of the process."""
+    told: list[int] = []
+    with Collector(fault="hang") as collector:
+        variables = {"OTEL_EXPORTER_OTLP_TIMEOUT": Secret("3600"), "OTEL_BSP_EXPORT_TIMEOUT": Secret("50")}
+        telemetry = Telemetry(_setup(collector, variables=variables), spans.PRODUCER, lambda answer: told.append(1))
+        telemetry.tracer.start_span("lost").end()
+        ending = threading.Thread(target=telemetry.shut_down, args=(3600.0,))
+        ending.start()
+        ending.join(WAIT_S)
+        assert not ending.is_alive()
+    assert told == [1]
+
+
 def test_metrics_are_the_orchestrators() -> None:
     """A producer exports no metrics; the orchestrator's arrive at its end."""
     with Collector() as collector:
