@@ -30,6 +30,8 @@ _HOST = "127.0.0.1"
 _PROTOBUF = "application/x-protobuf"
 _PATHS: dict[str, Signal] = {"/v1/traces": "traces", "/v1/metrics": "metrics", "/v1/logs": "logs"}
 _BACKLOG = 512
+_START_S = 60.0
+"""Seconds in which it must listen; on a machine that stands still for a while a moment may be long."""
 _STOP_S = 5.0
 _FINISH_S = 0.1
 """Seconds that open requests have to end when the collector stops."""
@@ -112,7 +114,7 @@ class Collector:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name="collector", daemon=True)
             self._thread.start()
-            asyncio.run_coroutine_threadsafe(self._listen(self._socket), self._loop).result(_STOP_S)
+            asyncio.run_coroutine_threadsafe(self._listen(self._socket), self._loop).result(_START_S)
         except BaseException:
             self.stop()
             raise

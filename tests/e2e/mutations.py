@@ -915,9 +915,9 @@ _TRACES = (
         message=r"^the trace is complete(.|\n)*orchestrator pid \d+: \d+ spans were emitted, \d+ received",
         orchestrator="""
             from opentelemetry.sdk.trace.export import SpanExportResult
-            from telemetry.sdk import _Watched
+            from telemetry.delivery import KeepingExporter
 
-            @instead_of(_Watched, "export")
+            @instead_of(KeepingExporter, "export")
             def export(original, self, spans):
                 return SpanExportResult.SUCCESS if next(turns) == 1 else original(self, spans)
         """,
@@ -929,9 +929,9 @@ _TRACES = (
         message=r"^the trace is complete(.|\n)*producer pid \d+: \d+ spans were emitted, \d+ received",
         producers="""
             from opentelemetry.sdk.trace.export import SpanExportResult
-            from telemetry.sdk import _Watched
+            from telemetry.delivery import KeepingExporter
 
-            @instead_of(_Watched, "export")
+            @instead_of(KeepingExporter, "export")
             def export(original, self, spans):
                 return SpanExportResult.SUCCESS if next(turns) == 1 else original(self, spans)
         """,
@@ -1357,9 +1357,9 @@ _WEB_MODE = (
         message=r"^the trace is complete(.|\n)*webserver pid \d+: \d+ spans were emitted, \d+ received",
         web_server="""
             from opentelemetry.sdk.trace.export import SpanExportResult
-            from telemetry.sdk import _Watched
+            from telemetry.delivery import KeepingExporter
 
-            @instead_of(_Watched, "export")
+            @instead_of(KeepingExporter, "export")
             def export(original, self, spans):
                 return SpanExportResult.SUCCESS if next(turns) == 2 else original(self, spans)
         """,
