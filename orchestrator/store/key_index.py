@@ -12,15 +12,12 @@ from collections.abc import Sequence
 from orchestrator.dedup.filters import DuplicateFilter
 
 PORTION = 50_000
-"""Keys in memory at most, about 16 MB with their items' texts."""
+"""Keys in memory at most, about 6 MB."""
 
 _LARGEST_LOOK_UP = 256
-_LOOK_UP = "SELECT keys.key, item_id, text FROM keys JOIN items ON items.id = item_id WHERE keys.key IN ({})"
+_LOOK_UP = "SELECT key, item_id FROM keys WHERE key IN ({})"
 _LOOK_UPS = {2**power: _LOOK_UP.format(", ".join("?" * 2**power)) for power in range(9)}
 """By powers of two, so that few statements are kept; a look-up of 32 keys costs a third of 32 look-ups."""
-
-Known = tuple[int, str]
-"""Number and text of an item."""
 
 
 class KeyIndex:
@@ -34,25 +31,25 @@ class KeyIndex:
     def __init__(self, database: sqlite3.Connection, seen: DuplicateFilter) -> None:
         self._database = database
         self._seen = seen
-        self._newest: dict[bytes, Known] = {}
+        self._newest: dict[bytes, int] = {}
         row = database.execute("SELECT value FROM meta WHERE name = 'keys_filled_to'").fetchone()
         self._filled_to = int(row[0])
 
-    def add_earlier(self, key: bytes, item_id: int, text: str) -> None:
+    def add_earlier(self, key: bytes, item_id: int) -> None:
         """Learn of an item that the database has."""
         self._seen.add(key)
         if item_id > self._filled_to:
-            self._newest[key] = (item_id, text)
+            self._newest[key] = item_id
 
-    def add(self, key: bytes, item_id: int, text: str) -> None:
+    def add(self, key: bytes, item_id: int) -> None:
         """Learn of an item that the current transaction inserts."""
         self._seen.add(key)
-        self._newest[key] = (item_id, text)
+        self._newest[key] = item_id
 
-    def find(self, keys: Sequence[bytes]) -> dict[bytes, Known]:
-        """The items of those keys that are known. Most new keys never reach the database."""
+    def find(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """The ids of the items of those keys that are known. Most new keys never reach the database."""
         newest, seen = self._newest, self._seen
-        found = {}
+        found: dict[bytes, int] = {}
         perhaps = []
         for key in keys:
             known = newest.get(key)
@@ -64,8 +61,7 @@ class KeyIndex:
             wanted = perhaps[start : start + _LARGEST_LOOK_UP]
             size = 1 << (len(wanted) - 1).bit_length()
             wanted += wanted[-1:] * (size - len(wanted))
-            for key, item_id, text in self._database.execute(_LOOK_UPS[size], wanted):
-                found[key] = (item_id, text)
+            found.update(self._database.execute(_LOOK_UPS[size], wanted))
         return found
 
     @property
@@ -79,6 +75,6 @@ class KeyIndex:
             "INSERT INTO keys SELECT key, id FROM items WHERE id > ? ORDER BY key", (self._filled_to,)
         )
         if self._newest:
-            self._filled_to = max(item_id for item_id, _ in self._newest.values())
+            self._filled_to = max(self._newest.values())
         self._database.execute("UPDATE meta SET value = ? WHERE name = 'keys_filled_to'", (str(self._filled_to),))
         self._newest.clear()

@@ -141,7 +141,7 @@ def _admit(database: sqlite3.Connection, index: KeyIndex, items: int, max_items:
             for offset, (_, key, text, description, order_id, at) in enumerate(rows, 1):
                 database.execute(INSERT_ITEM, (items + offset, key, text, description, order_id, at))
                 database.execute("UPDATE orders SET new = new + 1 WHERE id = ?", (order_id,))
-                index.add(key, items + offset, text)
+                index.add(key, items + offset)
                 admitted.append(text)
             database.execute("DELETE FROM held WHERE id <= ?", (rows[-1][0],))
     return admitted, held - room

@@ -36,8 +36,7 @@ class Ingested(msgspec.Struct, frozen=True):
         order_id: The batch's order.
         new: Items found for the first time, in the model's order; they stand in `attributes.txt` now.
         duplicate: Items known before, or repeated within the order.
-        repeated: First spelling of known items that this order has named for the first time, for the avoid-list.
-        sighted: The ids of the same items.
+        sighted: Ids of known items that this order has named for the first time.
         blank: Items that were not taken in, for they had no text or the checks rejected them; they are counted as
             refused.
         held: New items beyond `max_items`; kept, and admitted by a later run that allows more.
@@ -47,7 +46,6 @@ class Ingested(msgspec.Struct, frozen=True):
     order_id: int
     new: tuple[NewItem, ...]
     duplicate: int
-    repeated: tuple[str, ...]
     held: int
     blank: int = 0
     sighted: tuple[int, ...] = ()

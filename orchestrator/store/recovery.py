@@ -108,7 +108,7 @@ class Reconciler:
         agrees = file is not None
         item_id = 0
         for item_id, key, text in self._database.execute("SELECT id, key, text FROM items ORDER BY id"):
-            self._index.add_earlier(key, item_id, text)
+            self._index.add_earlier(key, item_id)
             if agrees and file is not None:
                 line = file.readline()
                 agrees = line == text.encode() + b"\n"
@@ -148,7 +148,7 @@ class Reconciler:
             in_order = in_order and line == text.encode() + b"\n"
             self._found.items += 1
             self._found.lines_adopted += 1
-            self._index.add(key, self._found.items, text)
+            self._index.add(key, self._found.items)
             row = (self._found.items, key, text, "", None, int(self._clock()))
             self._database.execute(INSERT_ITEM, row)
             self._database.execute("DELETE FROM held WHERE key = ?", (key,))

@@ -440,7 +440,6 @@ class _Intake:
         self._room = None if store._limit is None else max(0, store._limit - store._unique)
         self.rows: list[tuple[int, bytes, str, str, int, int]] = []
         self.sightings: list[tuple[int, int]] = []
-        self.sighted_texts: list[str] = []
         self.held = 0
         self.rejected: list[bytes] = []
         self._first_id = store._unique + 1
@@ -467,9 +466,7 @@ class _Intake:
         known = self._store._index.find([key for key, _, _ in first_named])
         for key, text, description in first_named:
             if key in known:
-                item_id, first_spelling = known[key]
-                self.sightings.append((item_id, order_id))
-                self.sighted_texts.append(first_spelling)
+                self.sightings.append((known[key], order_id))
             elif reason := self._why_not(text, order.abroad):
                 refusal = Refusal(text, reason)
                 self.rejected.append(rejected_lines(order_id, [refusal], "check", self._store._clock()))
@@ -486,8 +483,7 @@ class _Intake:
         refused = blank + sum(refusal.count for refusal in batch.refused)
         self._store._ledger.progress(order_id, received, len(new), duplicate, refused)
         sighted = tuple(item_id for item_id, _ in self.sightings[sighted_before:])
-        repeated = tuple(self.sighted_texts[sighted_before:])
-        return Ingested(order_id, new, duplicate, repeated, held, blank, sighted, rejected)
+        return Ingested(order_id, new, duplicate, held, blank, sighted, rejected)
 
     def _why_not(self, text: str, abroad: bool) -> str | None:
         validity = self._store._validity
@@ -500,7 +496,7 @@ class _Intake:
 
     def _add(self, key: bytes, text: str, description: str, order_id: int) -> None:
         item_id = self._first_id + len(self.rows)
-        self._store._index.add(key, item_id, text)
+        self._store._index.add(key, item_id)
         self.rows.append((item_id, key, text, description, order_id, self._now))
 
     def _hold(self, key: bytes, text: str, description: str, order_id: int) -> None:

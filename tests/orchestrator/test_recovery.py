@@ -132,7 +132,7 @@ def test_a_lost_database_is_rebuilt_from_the_file(tmp_path: Path, monkeypatch: p
     (tmp_path / "attributes.txt").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
     store = open_store(tmp_path)
     assert (store.recovered.lines_adopted, store.recovered.edited_copy) == (10, "")
-    assert feed(store, "Item 3", "new").repeated == ("item 3",)
+    assert feed(store, "Item 3", "new").sighted == (4,)
     store.close()
     assert read_lines(RealFileSystem(), tmp_path) == [*texts, "new"]
 

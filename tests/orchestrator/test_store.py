@@ -58,9 +58,9 @@ def test_new_items_come_once_and_in_order(files: FileSystem, folder: Path) -> No
         ]
     )
     assert outcomes[0].new == (NewItem(1, "Louvre", "a museum"), NewItem(2, "The Eiffel Tower", ""))
-    assert (outcomes[0].duplicate, outcomes[0].repeated, outcomes[0].held) == (1, (), 0)
+    assert (outcomes[0].duplicate, outcomes[0].sighted, outcomes[0].held) == (1, (), 0)
     assert outcomes[1].new == (NewItem(3, "Seine", ""),)
-    assert (outcomes[1].duplicate, outcomes[1].repeated) == (1, ("The Eiffel Tower",))
+    assert (outcomes[1].duplicate, outcomes[1].sighted) == (1, (2,))
     # On disk at once, not only after the close.
     assert read_lines(files, folder) == ["Louvre", "The Eiffel Tower", "Seine"]
     store.close()
@@ -72,10 +72,10 @@ def test_an_order_counts_an_item_once(files: FileSystem, folder: Path) -> None:
     store = open_store(folder, files)
     order = issue(store)
     store.ingest([batch(order, ["A1", "a1"]), batch(order, ["A1"])])
-    assert store.ingest([batch(order, ["A1"])])[0].repeated == ()
+    assert store.ingest([batch(order, ["A1"])])[0].sighted == ()
     other = issue(store)
-    assert store.ingest([batch(other, ["a1"])])[0].repeated == ("A1",)
-    assert store.ingest([batch(other, ["a1"])])[0].repeated == ()
+    assert store.ingest([batch(other, ["a1"])])[0].sighted == (1,)
+    assert store.ingest([batch(other, ["a1"])])[0].sighted == ()
     assert store.totals().sightings == 2
     store.close()
     assert read_items(files, folder) == [("A1", 2)]

@@ -77,7 +77,7 @@ def test_known_items_are_not_judged_again(files: FileSystem, tmp_path: Path) -> 
     store = open_checked(tmp_path, files, check)
     assert check.learnt == ["Hall 7", "Louvre"]
     outcome = store.ingest([batch(issue(store), ["hall 7", "Seine"])])[0]
-    assert (outcome.repeated, outcome.rejected, check.learnt[-1]) == (("Hall 7",), 0, "Seine")
+    assert (outcome.sighted, outcome.rejected, check.learnt[-1]) == ((1,), 0, "Seine")
     store.close()
 
 
