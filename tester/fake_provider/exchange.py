@@ -6,7 +6,9 @@ import asyncio
 import select
 import socket
 import struct
+from bisect import bisect_right
 from collections import deque
+from itertools import accumulate
 from typing import Protocol, cast
 
 from tester.fake_provider import http
@@ -62,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._started = 0.0
         self._duration_s = 0.0
         self._drip = b""
+        self._ends: list[int] = []
         self._paused = False
         self._held = False
 
@@ -136,6 +139,7 @@ class Connection(asyncio.Protocol):
             self._finish()
         elif script.interval_s:
             self._drip = b"".join(script.pieces)
+            self._ends = list(accumulate(map(len, script.pieces)))
             self._send_byte(0)
         elif service.time_to_first_chunk_s or service.duration_s:
             self._started, self._duration_s = self._loop.time(), service.duration_s
@@ -174,24 +178,21 @@ class Connection(asyncio.Protocol):
             self._timer = self._loop.call_at(self._started + first_s + (due - 1) * step_s, self._send_due)
 
     def _send_byte(self, position: int) -> None:
-        self._write(self._drip[position : position + 1], None)
+        if self._client_left():
+            return
+        self._write(self._drip[position : position + 1], bisect_right(self._ends, position + 1) - 1)
         if position + 1 >= len(self._drip):
-            self._count(len(self._script.pieces) - 1)
             self._finish()
         else:
             self._timer = self._loop.call_later(self._script.interval_s, self._send_byte, position + 1)
 
-    def _write(self, data: bytes, last_piece: int | None) -> None:
+    def _write(self, data: bytes, last_piece: int) -> None:
+        """Send bytes; afterwards the pieces up to this one are sent as a whole, below 0 none."""
         self._transport.write(data)
         if self._entry is not None:
             self._entry.sent_bytes += len(data)
             self._entry.status = self._script.status
-            if last_piece is not None:
-                self._count(last_piece)
-
-    def _count(self, last_piece: int) -> None:
-        if self._entry is not None:
-            done = self._script.items_after[last_piece]
+            done = self._script.items_after[last_piece] if last_piece >= 0 else 0
             self._entry.items += self._script.items[len(self._entry.items) : done]
 
     def _finish(self) -> None:

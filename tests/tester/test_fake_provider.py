@@ -256,6 +256,30 @@ def test_a_client_that_leaves_is_noticed() -> None:
     asyncio.run(scenario())
 
 
+def test_a_client_that_leaves_a_dripping_answer_has_what_it_read() -> None:
+    """Byte by byte, too, an item counts as sent once its last byte is: the client may keep it and leave."""
+
+    async def scenario() -> None:
+        drip = Fault(FaultKind.DRIP, interval_s=1e-5)
+        async with FakeProvider(UNIVERSE, faults=[drip], chunk_chars=8) as fake, aiohttp.ClientSession() as session:
+            read = b""
+            async with session.post(f"{fake.openai_base_url}/chat/completions", json=body()) as response:
+                while read.count(b"\n\n") < 9:
+                    read += await response.content.readany()
+                response.close()
+            await fake.wait_for(lambda: fake.ledger.entries[0].disconnected)
+            entry = fake.ledger.entries[0]
+        # The last event's frame is perhaps not complete yet.
+        events = [json.loads(event.removeprefix(b"data: ")) for event in read.split(b"\n\n")[:-2]]
+        text = "".join(event["choices"][0]["delta"]["content"] or "" for event in events)
+        whole = text.split("\n")[:-1]
+        assert len(whole) >= 3
+        assert entry.items[: len(whole)] == whole
+        assert len(entry.items) < len(UNIVERSE)
+
+    asyncio.run(scenario())
+
+
 def test_nothing_counts_as_sent_to_a_client_that_has_left() -> None:
     """A server that comes late, on a busy machine, must not count what a client that gave up cannot get."""
 
