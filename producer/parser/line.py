@@ -19,7 +19,7 @@ from producer.parser.marks import Mark, Numbering, strip_bullet
 from producer.parser.markup import code_span, strip_emphasis, to_segments, trim, whole_bold
 from producer.parser.phrases import SUSPECTS, classify, classify_apology, is_prose, is_sentence_case
 from producer.parser.reasons import Reason
-from producer.parser.splitting import split_description, split_run_on, split_several
+from producer.parser.splitting import is_row_like, split_description, split_run_on, split_several
 from producer.parser.table import Table
 
 MAX_SEGMENT_CHARS = 1000
@@ -77,13 +77,18 @@ class LineReader:
         self._numbering = Numbering()
         self._table = Table()
         self._lone_number = ""
+        self._row = ""
+        self._row_parts: list[str] = []
 
     def read(self, line: str) -> list[Finding]:
-        """Items and refusals of one line; empty for a blank one, a fence, or a number whose item comes next."""
+        """Items and refusals of one line, and of one that waited for it.
+
+        Empty for a blank one, a fence, a number whose item comes next, or a first line that the next one explains.
+        """
         line = line.strip()
         if not line:
             return []
-        if len(line) <= self._fast_chars and not self._lone_number:
+        if len(line) <= self._fast_chars and not self._lone_number and not self._row:
             simple = self._read_simple(line)
             if simple:
                 return [simple]
@@ -114,6 +119,8 @@ class LineReader:
 
     def read_element(self, text: str, description: str) -> list[Finding]:
         """An item that JSON gave: its form is certain, only its text is cleaned."""
+        if self._row:
+            return self._end_row("") + self.read_element(text, description)
         if not description and len(text) <= self._fast_chars and _PLAIN_LINE.fullmatch(text):
             self._habits.note(Mark.NONE, text.count(" ") + 1)
             return [Finding(text)]
@@ -128,14 +135,28 @@ class LineReader:
         return [self._settle(*self._split_name(body or cleaned), mark)]
 
     def finish(self) -> list[Finding]:
-        """A number that stands alone at the end is no item."""
+        """What still waited: items in a row on the only line; a number that stands alone at the end is no item."""
+        return self._end_row("") + self._end_number()
+
+    def _end_number(self) -> list[Finding]:
         if not self._lone_number:
             return []
         finding = Finding(self._lone_number, reason=Reason.EMPTY)
         self._lone_number = ""
         return [finding]
 
+    def _end_row(self, following: str) -> list[Finding]:
+        """Decide a first line of three parts: one item where the next line has as many, else each part is one."""
+        if not self._row:
+            return []
+        row, parts = self._row, self._row_parts
+        self._row, self._row_parts = "", []
+        one = bool(following) and is_row_like(following, parts)
+        return [self._settle(part, "", Mark.NONE) for part in ([row] if one else parts)]
+
     def _read_segment(self, text: str) -> list[Finding]:
+        if self._row:
+            return self._end_row(text) + self._read_segment(text)
         if text.startswith(("```", "~~~")):
             inner = text.strip("`~ ")
             return self._read_segment(inner) if inner and text.endswith(text[:3]) and text[3:6] != text[:3] else []
@@ -199,7 +220,7 @@ class LineReader:
             body = _BOLD_NUMBER.sub(r"\2\3 ", body, count=1) if body[0] in "*_" and not bold else bold or body
             body, number = self._numbering.strip(body, plain_list=self._habits.has_no_numbers)
         if number is not None and not body:
-            findings = self.finish()
+            findings = self._end_number()
             self._lone_number = text
             return findings
         mark = Mark.NUMBER if number is not None or self._lone_number else Mark.BULLET if bulleted else Mark.NONE
@@ -236,6 +257,9 @@ class LineReader:
             parts = split_several(
                 inside[1] if inside else stripped, marked=mark is not Mark.NONE, alone=not self._habits.lines
             )
+            if mark is Mark.NONE and not inside and not self._habits.lines and is_row_like(stripped, parts):
+                self._row, self._row_parts = stripped, parts
+                return []
             if len(parts) > 1:
                 return [self._settle(part, "", mark) for part in parts]
         finding = self._settle(name, description, mark)

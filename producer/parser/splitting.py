@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import islice
 
 from producer.parser.phrases import is_sentence_case, lower_share
@@ -107,7 +108,7 @@ def split_several(text: str, *, marked: bool, alone: bool) -> list[str]:
     parts, strong = _parts(text)
     if len(parts) < 3 or (not strong and (marked or not alone) and len(parts) < _SURE_PARTS):
         return [text]
-    if any(len(part) > _MAX_PART_CHARS or part.count(" ") >= _MAX_PART_WORDS for part in parts):
+    if not _are_short(parts):
         return [text]
     if _PROSE_WORDS.search(text):
         return [text]
@@ -118,6 +119,21 @@ def split_several(text: str, *, marked: bool, alone: bool) -> list[str]:
     if colon and head and first:
         parts[0] = first
     return parts
+
+
+def is_row_like(text: str, parts: Sequence[str]) -> bool:
+    """Whether a line has as many parts between commas as the one above it, both too few to be surely items in a row.
+
+    "Springfield, Illinois, USA" above "Dover, Delaware, USA": each line is one item.
+    """
+    if not 3 <= len(parts) < _SURE_PARTS or _PROSE_WORDS.search(text):
+        return False
+    others, strong = _parts(text)
+    return not strong and len(others) == len(parts) and _are_short(others)
+
+
+def _are_short(parts: Sequence[str]) -> bool:
+    return all(len(part) <= _MAX_PART_CHARS and part.count(" ") < _MAX_PART_WORDS for part in parts)
 
 
 def _is_even(parts: list[str]) -> bool:

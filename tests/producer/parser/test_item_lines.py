@@ -150,6 +150,39 @@ def test_a_line_of_several_items_is_cut_and_a_name_with_commas_is_not(text: str,
     assert texts(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Springfield, Illinois, USA\nDover, Delaware, USA", ["Springfield, Illinois, USA", "Dover, Delaware, USA"]),
+        ("Here are some cities:\n\nLyon, Rhône, France\n\nBonn, NRW, Germany\nOslo", ["Lyon, Rhône, France", "Bonn, NRW, Germany", "Oslo"]),
+        ("Lyon, Rhône, France<br>Bonn, NRW, Germany", ["Lyon, Rhône, France", "Bonn, NRW, Germany"]),
+        ("Louvre, Orsay, Rodin", ["Louvre", "Orsay", "Rodin"]),
+        ("Louvre, Orsay, Rodin\n", ["Louvre", "Orsay", "Rodin"]),
+        ("Louvre, Orsay, Rodin\n\nLet me know if you want more, longer, or other ones!", ["Louvre", "Orsay", "Rodin"]),
+        ("Louvre, Orsay, Rodin\nPompidou", ["Louvre", "Orsay", "Rodin", "Pompidou"]),
+        ("Louvre, Orsay, Rodin\nDapper, Cluny", ["Louvre", "Orsay", "Rodin", "Dapper, Cluny"]),
+        ("Louvre, Orsay, Rodin\n1.", ["Louvre", "Orsay", "Rodin"]),
+        ('Louvre, Orsay, Rodin\n["Dapper", "Cluny"]', ["Louvre", "Orsay", "Rodin", "Dapper", "Cluny"]),
+    ],
+)  # fmt: skip
+def test_a_first_line_of_three_parts_is_told_by_the_next(text: str, expected: list[str]) -> None:
+    """Where the next line has as many parts each line is one item: a place with its region and country."""
+    assert texts(text) == expected
+    halves = [ItemParser() for _ in range(len(text) + 1)]
+    for cut, parser in enumerate(halves):
+        brought = (*parser.feed(text[:cut]).items, *parser.feed(text[cut:]).items, *parser.finish(complete=True).items)
+        assert [item.text for item in brought] == expected
+
+
+def test_a_first_line_of_three_parts_is_not_lost_with_a_broken_answer() -> None:
+    """What waits for a next line that never comes is told at the end, however the answer ended."""
+    assert [item.text for item in parse("Louvre, Orsay, Rodin\nDap", complete=False).items] == [
+        "Louvre",
+        "Orsay",
+        "Rodin",
+    ]
+
+
 DESCRIBED = [
     ("Eiffel Tower: an iron tower", ("Eiffel Tower", "an iron tower")),
     ("Eiffel Tower - a wrought-iron lattice tower", ("Eiffel Tower", "a wrought-iron lattice tower")),
