@@ -10,9 +10,10 @@ spelling The words that are not common in the list agree to `min_score` percent:
 meaning  Cosine of embeddings, where an `Embedder` is given; times 100.
 ======== ==============================================================================================================
 
-All methods ask that the guards of `likeness` agree; those are also the blocks within which pairs are looked for. Within
-a block, texts stand in the order of their lengths: a ratio of at least s allows only lengths up to (200 / s - 1) times.
-Distances are computed by `cdist` over tiles, so that memory does not grow with the number of pairs.
+All methods ask that the guards of `likeness` agree; those, and for spellings the first letter, are also the blocks in
+which pairs are looked for. Within a block, texts stand in the order of their lengths: a ratio of at least s allows only
+lengths up to (200 / s - 1) times. Distances are computed by `cdist` over tiles, so that memory does not grow with the
+number of pairs.
 """
 
 from __future__ import annotations
@@ -115,12 +116,13 @@ def _pairs(
 ) -> Iterator[tuple[int, int, Method, float]]:
     by_words: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
     by_letters: dict[str, list[int]] = defaultdict(list)
-    by_marks: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    by_letter: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
     for index, trait in enumerate(traits):
         by_words[trait.marks, trait.form].append(index)
         by_letters[trait.compact].append(index)
         if _MIN_FORM_CHARS <= len(trait.form) <= MAX_FORM_CHARS:
-            by_marks[trait.marks].append(index)
+            # The words that differ begin alike (see `_agree`), the others are the same: so do the forms, sorted words.
+            by_letter[trait.marks, trait.form[0]].append(index)
     # With the first of each group only: a group of n has n - 1 suggestions, not n².
     for group in by_words.values():
         for other in group[1:]:
@@ -128,7 +130,7 @@ def _pairs(
     for group in by_letters.values():
         for other in group[1:]:
             yield group[0], other, "spacing", 100.0
-    for group in by_marks.values():
+    for group in by_letter.values():
         yield from _alike_spellings(group, traits, min_score)
     if embedder is not None and items:
         yield from _alike_meanings(items, traits, min_score, embedder)
