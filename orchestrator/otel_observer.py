@@ -22,7 +22,7 @@ from orchestrator.settings import Settings
 from orchestrator.span_windows import ProcessWindow, WriteWindow
 from orchestrator.store import Written
 from telemetry.configuration import shown
-from telemetry.exporters import REFUSALS
+from telemetry.delivery import Trouble
 from telemetry.logs import show_trace_ids
 from telemetry.sdk import Telemetry, carrier_of, ids_of, links_to
 
@@ -144,21 +144,8 @@ class OtelObserver(RunObserver):
             self._span.set_attribute(spans.ERROR_TYPE, str(self._run.stop_reason))
             self._span.set_status(Status(StatusCode.ERROR, self._run.result().explanation))
 
-    def _on_trouble(self, answer: str) -> None:
-        where = shown(self._setup)
-        if answer in REFUSALS:
-            log.warning(
-                "traces cannot be delivered: %s answers %s; check the address and OTEL_EXPORTER_OTLP_HEADERS; the run "
-                "goes on without spans",
-                where,
-                answer,
-            )
-        else:
-            log.warning(
-                "traces cannot be delivered to %s%s; the run goes on, its newest spans wait until it takes them",
-                where,
-                f" ({answer})" if answer else "",
-            )
+    def _on_trouble(self, trouble: Trouble) -> None:
+        log.warning("%s", trouble.described(shown(self._setup), "run"))
 
     def _start(
         self,

@@ -26,7 +26,7 @@ from contract import spans
 from contract.messages import TelemetrySetup
 from contract.version import __version__
 from telemetry.content import captures_content
-from telemetry.delivery import KeepingExporter
+from telemetry.delivery import KeepingExporter, Trouble
 from telemetry.exporters import metric_exporter, number, retry_no_more, span_exporter
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ class Telemetry:
     Args:
         setup: Where they go.
         role: `service.name`.
-        on_trouble: Called at most once, from a thread, when spans cannot be delivered; with the collector's answer
-            (`401`, `UNAUTHENTICATED`), or empty where it gave none.
+        on_trouble: Called at most once, from a thread, when spans cannot be delivered.
         readers: Further readers of the metrics, such as a page for Prometheus.
     """
 
@@ -62,7 +61,7 @@ class Telemetry:
         self,
         setup: TelemetrySetup,
         role: str,
-        on_trouble: Callable[[str], None] = lambda answer: None,
+        on_trouble: Callable[[Trouble], None] = lambda trouble: None,
         readers: Sequence[MetricReader] = (),
     ) -> None:
         self._role = role
@@ -126,6 +125,8 @@ class Telemetry:
         What the user's `OTEL_BSP_EXPORT_TIMEOUT` allows takes the budget's place, at most `_LONGEST_END_S`.
         """
         exporter = self._exporter
+        if exporter is not None:
+            exporter.ending = True
         for one in self._exporters:
             retry_no_more(one)
         if self._end_s:

@@ -22,8 +22,9 @@ from webserver.server import WebServer
 from webserver.service_link import ServiceLink
 from webserver.tracing import WebTrace
 
-_END_S = 2.0
-"""Seconds that the end may take in all; a thread that reads a large folder would hold it up."""
+_END_S = 4.5
+"""Seconds that the end may take in all, three of them for spans (`OTEL_BSP_EXPORT_TIMEOUT`); a thread that reads a
+large folder would hold it up."""
 _QUIET_LOGGERS = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets")
 
 

@@ -15,6 +15,7 @@ from contract.messages import TelemetrySetup
 from orchestrator.processes.process_manager import signal_name
 from orchestrator.service.observer import ServiceObserver
 from telemetry.configuration import shown
+from telemetry.delivery import Trouble
 from telemetry.sdk import Telemetry, carrier_of, extract
 
 log = logging.getLogger("orchestrator")
@@ -118,9 +119,5 @@ class OtelServiceObserver(ServiceObserver):
             span.set_status(Status(StatusCode.ERROR, "it ended unasked"))
         span.end()
 
-    def _on_trouble(self, answer: str) -> None:
-        log.warning(
-            "traces cannot be delivered to %s%s; the service goes on, its newest spans wait until it takes them",
-            shown(self._setup),
-            f" ({answer})" if answer else "",
-        )
+    def _on_trouble(self, trouble: Trouble) -> None:
+        log.warning("%s", trouble.described(shown(self._setup), "service"))

@@ -46,12 +46,12 @@ _BUSY_TICK_S = 0.05
 _FINAL_VIEWS = 500
 """So many ended topics' last views are kept for the web server."""
 MAX_LIVE_TOPICS = 32
-_TERMINATE_S = 8.0
+_TERMINATE_S = 10.0
 """Seconds that topics get to end at once before SIGTERM; then SIGKILL. All that had come is kept in any case."""
 _KILL_S = 3.0
 _REAP_S = 5.0
 """Seconds between the end of a topic's channel and of its process, at most: it can do nothing useful any more."""
-_WEB_CLOSE_S = 4.0
+_WEB_CLOSE_S = 5.5
 """A little more than the web server itself takes at most; after that it is killed."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from orchestrator.dedup.filters import DuplicateFilter
 
 PORTION = 50_000
-"""Keys in memory at most, about 6 MB."""
+"""Keys in memory at most, about 7 MB."""
 
 _LARGEST_LOOK_UP = 256
 _LOOK_UP = "SELECT key, item_id FROM keys WHERE key IN ({})"

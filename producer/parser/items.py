@@ -36,9 +36,10 @@ _NOTHING = Parsed()
 class ItemParser:
     """Parses one response. Never raises, whatever the text; keeps at most one line and the response's item keys.
 
-    Any cutting of the same text into chunks gives the same items and refusals. Three kinds of lines wait for the next
+    Any cutting of the same text into chunks gives the same items and refusals. Four kinds of lines wait for the next
     one: a bold line without a mark and a marked line with a colon at its end are headings if a list follows below them,
-    and a table's first row is its header if a separator follows.
+    a table's first row is its header if a separator follows, and a first line of three parts between commas is one item
+    if the next line has as many.
 
     Args:
         max_item_chars: Longest item; a longer one is refused as `overlong`.
@@ -94,7 +95,7 @@ class ItemParser:
             elif event.reason is None:
                 findings = self._reader.read_element(event.text, event.description)
             else:
-                findings = [Finding(event.text, reason=event.reason)]
+                findings = [*self._reader.end_row(), Finding(event.text, reason=event.reason)]
             for finding in findings:
                 self._weigh(finding)
 

@@ -42,6 +42,8 @@ _SURE_NAME = re.compile(
 _DUNDER_START = re.compile(r"__[a-z][a-z0-9_]*__(?!\w)")
 _JSON_PAIR = re.compile(r"\"(\w+)\"\s*:\s*\"?(.*?)\"?\s*[,}\]]*")
 _YAML_PAIR = re.compile(r"([a-z]+): (.+)")
+_FORMS = "#|/`~[{<("
+_ENDS = ".!?…:"
 _BRACKETED = re.compile(r"\[(.*[,;].*)\]")
 
 
@@ -94,7 +96,7 @@ class LineReader:
                 return [simple]
         segments = to_segments(line)
         if not segments:
-            return [Finding(line, reason=Reason.MARKUP)] if clean(line) else []
+            return [*self.end_row(), Finding(line, reason=Reason.MARKUP)] if clean(line) else []
         return [finding for segment in segments for finding in self._read_segment(segment)]
 
     def _read_simple(self, line: str) -> Finding | None:
@@ -120,7 +122,7 @@ class LineReader:
     def read_element(self, text: str, description: str) -> list[Finding]:
         """An item that JSON gave: its form is certain, only its text is cleaned."""
         if self._row:
-            return self._end_row("") + self.read_element(text, description)
+            return self.end_row() + self.read_element(text, description)
         if not description and len(text) <= self._fast_chars and _PLAIN_LINE.fullmatch(text):
             self._habits.note(Mark.NONE, text.count(" ") + 1)
             return [Finding(text)]
@@ -136,7 +138,7 @@ class LineReader:
 
     def finish(self) -> list[Finding]:
         """What still waited: items in a row on the only line; a number that stands alone at the end is no item."""
-        return self._end_row("") + self._end_number()
+        return self.end_row() + self._end_number()
 
     def _end_number(self) -> list[Finding]:
         if not self._lone_number:
@@ -145,18 +147,18 @@ class LineReader:
         self._lone_number = ""
         return [finding]
 
-    def _end_row(self, following: str) -> list[Finding]:
+    def end_row(self, following: str = "") -> list[Finding]:
         """Decide a first line of three parts: one item where the next line has as many, else each part is one."""
         if not self._row:
             return []
         row, parts = self._row, self._row_parts
         self._row, self._row_parts = "", []
-        one = bool(following) and is_row_like(following, parts)
+        one = _is_unmarked_item(following) and is_row_like(following, parts)
         return [self._settle(part, "", Mark.NONE) for part in ([row] if one else parts)]
 
     def _read_segment(self, text: str) -> list[Finding]:
         if self._row:
-            return self._end_row(text) + self._read_segment(text)
+            return self.end_row(text) + self._read_segment(text)
         if text.startswith(("```", "~~~")):
             inner = text.strip("`~ ")
             return self._read_segment(inner) if inner and text.endswith(text[:3]) and text[3:6] != text[:3] else []
@@ -257,13 +259,18 @@ class LineReader:
             parts = split_several(
                 inside[1] if inside else stripped, marked=mark is not Mark.NONE, alone=not self._habits.lines
             )
-            if mark is Mark.NONE and not inside and not self._habits.lines and is_row_like(stripped, parts):
+            if mark is Mark.NONE and not inside and not self._habits.lines and self._may_be_one(stripped, parts):
                 self._row, self._row_parts = stripped, parts
                 return []
             if len(parts) > 1:
                 return [self._settle(part, "", mark) for part in parts]
         finding = self._settle(name, description, mark)
         return [finding._replace(hold=True)] if bold and mark is Mark.NONE and not finding.reason else [finding]
+
+    @staticmethod
+    def _may_be_one(text: str, parts: list[str]) -> bool:
+        """Whether the line is cut into so few parts that the next one should tell; not where a label came off."""
+        return text.startswith(parts[0]) and is_row_like(text, parts)
 
     def _read_pair(self, body: str, mark: Mark) -> Finding | None:
         """A line of pretty-printed JSON whose brackets were lost, or of YAML."""
@@ -284,7 +291,8 @@ class LineReader:
         at = _first_of_run(text)
         if at > 0:
             head, rest = text[:at].strip(), text[at:]
-            return self._read_marked(head) + self._read_marked(rest)
+            before = self._read_marked(head)
+            return before + self.end_row() + self._read_marked(rest)
         first = text.lstrip("(['\"…. ").partition(" ")[0].strip("!,.:;?()[]").casefold()
         if first not in SUSPECTS and text.count(" ") < 4 and text[0] not in ".…(":
             return []
@@ -333,6 +341,13 @@ class LineReader:
         if not is_prose(text):
             return False
         return not habits.holds_sentences if mark is Mark.NONE else habits.holds_names
+
+
+def _is_unmarked_item(line: str) -> bool:
+    """Whether a line has the form of a list's line without a mark: no heading, table, label, remark."""
+    if not line or line[0] in _FORMS or line[-1] in _ENDS or ": " in line or strip_bullet(line)[1]:
+        return False
+    return not line[0].isdigit() and classify(strip_emphasis(line)) is None
 
 
 def _first_of_run(text: str) -> int:

@@ -8,6 +8,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 from contract import spans
 from contract.messages import Secret, TelemetrySetup
+from telemetry.delivery import Trouble
 from telemetry.exporters import retry_no_more, span_exporter
 from telemetry.sdk import Telemetry, carrier_of, current_ids, extract, links_to
 from tester.collector import Collector
@@ -60,7 +61,7 @@ def test_a_refusing_collector_is_told_of_once_and_holds_up_nobody(fault: str) ->
     """Undelivered spans are told of once; the end does not wait for retries, though its budget here is an hour."""
     told: list[int] = []
     with Collector(fault=fault) as collector:  # type: ignore[arg-type]
-        telemetry = Telemetry(_setup(collector), spans.PRODUCER, lambda answer: told.append(1))
+        telemetry = Telemetry(_setup(collector), spans.PRODUCER, lambda trouble: told.append(1))
         for _ in range(3):
             telemetry.tracer.start_span("lost").end()
             telemetry.flush_soon()
@@ -74,7 +75,7 @@ def test_the_exporters_own_log_lines_are_kept_back(protocol: str, caplog: pytest
 
     Exporters of its own are heard as before.
     """
-    told: list[str] = []
+    told: list[Trouble] = []
     with Collector(fault="error" if protocol == "grpc" else None, grpc=True) as collector:
         address = collector.grpc_endpoint if protocol == "grpc" else f"{collector.endpoint}/nowhere"
         setup = _setup(collector, protocol=protocol, traces=Secret(address), metrics=Secret(address))
@@ -83,7 +84,7 @@ def test_the_exporters_own_log_lines_are_kept_back(protocol: str, caplog: pytest
         telemetry.meter.create_counter("count").add(1)
         telemetry.tracer.start_span("lost").end()
         telemetry.shut_down(WAIT_S)
-        assert told == ["UNAVAILABLE" if protocol == "grpc" else "404"]
+        assert told == [Trouble("UNAVAILABLE" if protocol == "grpc" else "404", at_end=True)]
         assert [record for record in caplog.records if record.name.startswith("opentelemetry")] == []
         theirs = OTLPSpanExporter(endpoint=f"{collector.endpoint}/nowhere", timeout=5.0)
         theirs.export([])
@@ -95,7 +96,7 @@ def test_a_hanging_collector_costs_the_budget_and_no_more() -> None:
     told: list[int] = []
     with Collector(fault="hang") as collector:
         setup = _setup(collector, variables={"OTEL_EXPORTER_OTLP_TIMEOUT": Secret("3600")})
-        telemetry = Telemetry(setup, spans.PRODUCER, lambda answer: told.append(1))
+        telemetry = Telemetry(setup, spans.PRODUCER, lambda trouble: told.append(1))
         telemetry.tracer.start_span("lost").end()
         ending = threading.Thread(target=telemetry.shut_down, args=(0.05,))
         ending.start()
@@ -121,7 +122,7 @@ def test_the_end_waits_as_long_as_the_user_allows() -> None:
     told: list[int] = []
     with Collector(fault="hang") as collector:
         variables = {"OTEL_EXPORTER_OTLP_TIMEOUT": Secret("3600"), "OTEL_BSP_EXPORT_TIMEOUT": Secret("50")}
-        telemetry = Telemetry(_setup(collector, variables=variables), spans.PRODUCER, lambda answer: told.append(1))
+        telemetry = Telemetry(_setup(collector, variables=variables), spans.PRODUCER, lambda trouble: told.append(1))
         telemetry.tracer.start_span("lost").end()
         ending = threading.Thread(target=telemetry.shut_down, args=(3600.0,))
         ending.start()

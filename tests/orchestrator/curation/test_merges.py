@@ -2,17 +2,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from rapidfuzz import fuzz
 
 from orchestrator.curation import merges as merges_module
-from orchestrator.curation.likeness import common_words, likeness
 from orchestrator.curation.merges import MergeItem, suggest_merges
 from tests.orchestrator.curation.worlds import world
 
@@ -140,20 +137,16 @@ def test_tiles_hide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert suggest_merges(texts) == whole
 
 
-_WORD = st.text("abcdeé", min_size=1, max_size=9)
-
-
-@given(
-    st.lists(st.lists(_WORD, min_size=1, max_size=3).map(" ".join), max_size=30), st.sampled_from([60.0, 80.0, 90.0])
-)
-def test_what_is_not_compared_would_not_be_alike(texts: list[str], min_score: float) -> None:
-    """First letters cut the search down, and every pair that spells alike is found all the same."""
-    found = {frozenset((one.item.id, one.into.id)) for one in suggest_merges(items(texts), min_score=min_score)}
-    traits = [likeness(text, common_words(texts)) for text in texts]
-    for (left, one), (right, other) in combinations(enumerate(traits, 1), 2):
-        alike = one.marks == other.marks and min(len(one.form), len(other.form)) >= merges_module._MIN_FORM_CHARS
-        alike = alike and fuzz.ratio(one.form, other.form) >= min_score and merges_module._agree(one.form, other.form)
-        assert not alike or {left, right} in found or one.form == other.form
+@pytest.mark.parametrize("beside", ["", "Zzyzx", "Aaronsburg"])
+@pytest.mark.parametrize("at", range(1, 12))
+def test_a_slip_anywhere_but_in_the_first_letter_is_found(at: int, beside: str) -> None:
+    """The search is cut down by first letters alone: whatever else differs, and whatever word stands beside."""
+    name = "Lumberkovina"
+    slip = name[:at] + "w" + name[at + 1 :]
+    texts = [f"{name} {beside}".strip(), "Ostrogradsky", f"{beside} {slip}".strip(), "Quendelmarsh"]
+    (found,) = suggest_merges(items(texts))
+    assert {found.item.text, found.into.text} == {texts[0], texts[2]}
+    assert found.method == "spelling"
 
 
 def test_a_group_of_many_spellings_is_no_flood(monkeypatch: pytest.MonkeyPatch) -> None:

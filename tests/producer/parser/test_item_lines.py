@@ -163,6 +163,14 @@ def test_a_line_of_several_items_is_cut_and_a_name_with_commas_is_not(text: str,
         ("Louvre, Orsay, Rodin\nDapper, Cluny", ["Louvre", "Orsay", "Rodin", "Dapper, Cluny"]),
         ("Louvre, Orsay, Rodin\n1.", ["Louvre", "Orsay", "Rodin"]),
         ('Louvre, Orsay, Rodin\n["Dapper", "Cluny"]', ["Louvre", "Orsay", "Rodin", "Dapper", "Cluny"]),
+        ("Louvre, Orsay, Rodin\n\nWant more, longer, or other ones?", ["Louvre", "Orsay", "Rodin"]),
+        ("Tom, Dick, Harry\n\nFeel free to ask, anytime, anywhere!", ["Tom", "Dick", "Harry"]),
+        ("Louvre, Orsay, Rodin\n## Parks, Gardens, Squares\nMonceau", ["Louvre", "Orsay", "Rodin", "Monceau"]),
+        ("Louvre, Orsay, Rodin\n| Name, Town, Land | Description |\n|---|---|\n| Cluny | old |", ["Louvre", "Orsay", "Rodin", "Cluny"]),
+        ("Louvre, Orsay, Rodin\n// a, b, c", ["Louvre", "Orsay", "Rodin"]),
+        ("Louvre, Orsay, Rodin\n- Cluny, Dapper, Picasso", ["Louvre", "Orsay", "Rodin", "Cluny, Dapper, Picasso"]),
+        ("Louvre, Orsay, Rodin\nPompidou: modern, large, blue", ["Louvre", "Orsay", "Rodin", "Pompidou"]),
+        ("Paris, Lyon, Nice 1. Louvre 2. Orsay", ["Paris", "Lyon", "Nice", "1. Louvre 2. Orsay"]),
     ],
 )  # fmt: skip
 def test_a_first_line_of_three_parts_is_told_by_the_next(text: str, expected: list[str]) -> None:
@@ -172,6 +180,14 @@ def test_a_first_line_of_three_parts_is_told_by_the_next(text: str, expected: li
     for cut, parser in enumerate(halves):
         brought = (*parser.feed(text[:cut]).items, *parser.feed(text[cut:]).items, *parser.finish(complete=True).items)
         assert [item.text for item in brought] == expected
+
+
+def test_a_first_line_of_three_parts_comes_before_what_follows() -> None:
+    """A thought, or markup, that comes behind the line is told behind its items."""
+    parser = ItemParser()
+    parser.feed("Louvre, Orsay, Rodin\n")
+    behind = parser.feed("<think>hm</think>\n")
+    assert [item.text for item in behind.items] == ["Louvre", "Orsay", "Rodin"]
 
 
 def test_a_first_line_of_three_parts_is_not_lost_with_a_broken_answer() -> None:
