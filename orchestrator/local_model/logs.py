@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 from typing import IO
 
@@ -10,16 +12,26 @@ _TAIL_BYTES = 8192
 _LINE_LIMIT = 300
 
 
-def fresh_log(path: Path) -> Path:
-    """Make room for a new log at `path`; what was there is kept once, as `<name>.1`.
+def fresh_log(path: Path) -> IO[bytes]:
+    """A new, empty log at `path`, open for writing and reading; what was there is kept once, as `<name>.1`.
+
+    Other runs may do the same at the same moment: each has a file of its own, of which the last one bears the name.
 
     Raises:
         OSError: The folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        path.replace(path.with_name(path.name + ".1"))
-    return path
+    descriptor, unnamed = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    file = os.fdopen(descriptor, "w+b")
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(path.with_name(path.name + ".1"))
+        Path(unnamed).replace(path)
+    except BaseException:
+        file.close()
+        Path(unnamed).unlink(missing_ok=True)
+        raise
+    return file
 
 
 def tail(file: IO[bytes]) -> str:

@@ -101,7 +101,7 @@ class ServerProcess:
         # Its environment is built from nothing: LLAMA_ARG_* would change its options, keys are none of its business.
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         # Kept open: another run that rotates the file by its name does not take this server's last words away.
-        self._output = log.open("w+b")
+        self._output = fresh_log(log)
         try:
             command = server_command(installation, capacity, port)
             self._process = GuardedProcess(command, output=self._output, environment=environment)
@@ -194,6 +194,6 @@ def launch(
 
 def _start(installation: Installation, capacity: Capacity, log: Path) -> ServerProcess:
     try:
-        return ServerProcess(installation, capacity, free_port(), fresh_log(log))
+        return ServerProcess(installation, capacity, free_port(), log)
     except OSError as error:
         raise StartFailed(str(error), log) from error
