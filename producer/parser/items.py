@@ -95,7 +95,7 @@ class ItemParser:
             elif event.reason is None:
                 findings = self._reader.read_element(event.text, event.description)
             else:
-                findings = [*self._reader.end_row(), Finding(event.text, reason=event.reason)]
+                findings = [Finding(event.text, reason=event.reason)]
             for finding in findings:
                 self._weigh(finding)
 
@@ -119,6 +119,10 @@ class ItemParser:
         """Decide the line that waited, now that the next one (or the end) is there."""
         held, self._held = self._held, None
         if held is None:
+            return
+        if held.parts and not (following is not None and following.row and following.reason is None):
+            for part in held.parts:
+                self._emit(part)
             return
         if following is not None and _makes_heading(held.mark, following.mark):
             held = held._replace(reason=Reason.HEADING)

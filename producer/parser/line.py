@@ -19,7 +19,7 @@ from producer.parser.marks import Mark, Numbering, strip_bullet
 from producer.parser.markup import code_span, strip_emphasis, to_segments, trim, whole_bold
 from producer.parser.phrases import SUSPECTS, classify, classify_apology, is_prose, is_sentence_case
 from producer.parser.reasons import Reason
-from producer.parser.splitting import is_row_like, split_description, split_run_on, split_several
+from producer.parser.splitting import has_three_parts, split_description, split_run_on, split_several
 from producer.parser.table import Table
 
 MAX_SEGMENT_CHARS = 1000
@@ -42,8 +42,6 @@ _SURE_NAME = re.compile(
 _DUNDER_START = re.compile(r"__[a-z][a-z0-9_]*__(?!\w)")
 _JSON_PAIR = re.compile(r"\"(\w+)\"\s*:\s*\"?(.*?)\"?\s*[,}\]]*")
 _YAML_PAIR = re.compile(r"([a-z]+): (.+)")
-_FORMS = "#|/`~[{<("
-_ENDS = ".!?…:"
 _BRACKETED = re.compile(r"\[(.*[,;].*)\]")
 
 
@@ -56,6 +54,8 @@ class Finding(NamedTuple):
         reason: Set for a refusal.
         mark: What stood before it.
         hold: An item only if the next line does not make it a heading (see `ItemParser`).
+        parts: What it is instead, unless the next line has three parts, too (see `ItemParser`).
+        row: Whether the line has no mark and three parts between commas.
     """
 
     text: str
@@ -63,6 +63,8 @@ class Finding(NamedTuple):
     reason: Reason | None = None
     mark: Mark = Mark.NONE
     hold: bool = False
+    parts: tuple[Finding, ...] = ()
+    row: bool = False
 
 
 class LineReader:
@@ -79,24 +81,19 @@ class LineReader:
         self._numbering = Numbering()
         self._table = Table()
         self._lone_number = ""
-        self._row = ""
-        self._row_parts: list[str] = []
 
     def read(self, line: str) -> list[Finding]:
-        """Items and refusals of one line, and of one that waited for it.
-
-        Empty for a blank one, a fence, a number whose item comes next, or a first line that the next one explains.
-        """
+        """Items and refusals of one line; empty for a blank one, a fence, or a number whose item comes next."""
         line = line.strip()
         if not line:
             return []
-        if len(line) <= self._fast_chars and not self._lone_number and not self._row:
+        if len(line) <= self._fast_chars and not self._lone_number:
             simple = self._read_simple(line)
             if simple:
                 return [simple]
         segments = to_segments(line)
         if not segments:
-            return [*self.end_row(), Finding(line, reason=Reason.MARKUP)] if clean(line) else []
+            return [Finding(line, reason=Reason.MARKUP)] if clean(line) else []
         return [finding for segment in segments for finding in self._read_segment(segment)]
 
     def _read_simple(self, line: str) -> Finding | None:
@@ -121,8 +118,6 @@ class LineReader:
 
     def read_element(self, text: str, description: str) -> list[Finding]:
         """An item that JSON gave: its form is certain, only its text is cleaned."""
-        if self._row:
-            return self.end_row() + self.read_element(text, description)
         if not description and len(text) <= self._fast_chars and _PLAIN_LINE.fullmatch(text):
             self._habits.note(Mark.NONE, text.count(" ") + 1)
             return [Finding(text)]
@@ -137,28 +132,14 @@ class LineReader:
         return [self._settle(*self._split_name(body or cleaned), mark)]
 
     def finish(self) -> list[Finding]:
-        """What still waited: items in a row on the only line; a number that stands alone at the end is no item."""
-        return self.end_row() + self._end_number()
-
-    def _end_number(self) -> list[Finding]:
+        """A number that stands alone at the end is no item."""
         if not self._lone_number:
             return []
         finding = Finding(self._lone_number, reason=Reason.EMPTY)
         self._lone_number = ""
         return [finding]
 
-    def end_row(self, following: str = "") -> list[Finding]:
-        """Decide a first line of three parts: one item where the next line has as many, else each part is one."""
-        if not self._row:
-            return []
-        row, parts = self._row, self._row_parts
-        self._row, self._row_parts = "", []
-        one = _is_unmarked_item(following) and is_row_like(following, parts)
-        return [self._settle(part, "", Mark.NONE) for part in ([row] if one else parts)]
-
     def _read_segment(self, text: str) -> list[Finding]:
-        if self._row:
-            return self.end_row(text) + self._read_segment(text)
         if text.startswith(("```", "~~~")):
             inner = text.strip("`~ ")
             return self._read_segment(inner) if inner and text.endswith(text[:3]) and text[3:6] != text[:3] else []
@@ -222,7 +203,7 @@ class LineReader:
             body = _BOLD_NUMBER.sub(r"\2\3 ", body, count=1) if body[0] in "*_" and not bold else bold or body
             body, number = self._numbering.strip(body, plain_list=self._habits.has_no_numbers)
         if number is not None and not body:
-            findings = self._end_number()
+            findings = self.finish()
             self._lone_number = text
             return findings
         mark = Mark.NUMBER if number is not None or self._lone_number else Mark.BULLET if bulleted else Mark.NONE
@@ -254,23 +235,20 @@ class LineReader:
                 return [Finding(stripped, reason=Reason.HEADING if self._habits.lines else Reason.PREAMBLE)]
             return [self._settle(stripped, "", mark)._replace(hold=True)]
         name, description = self._split_name(body)
+        row = False
         if not description:
             inside = _BRACKETED.fullmatch(stripped)
-            parts = split_several(
-                inside[1] if inside else stripped, marked=mark is not Mark.NONE, alone=not self._habits.lines
-            )
-            if mark is Mark.NONE and not inside and not self._habits.lines and self._may_be_one(stripped, parts):
-                self._row, self._row_parts = stripped, parts
-                return []
+            first = not self._habits.lines
+            parts = split_several(inside[1] if inside else stripped, marked=mark is not Mark.NONE, alone=first)
+            row = mark is Mark.NONE and not inside and has_three_parts(stripped)
             if len(parts) > 1:
-                return [self._settle(part, "", mark) for part in parts]
-        finding = self._settle(name, description, mark)
+                whole = self._settle(stripped, "", mark, noted=False) if row and first else None
+                items = [self._settle(part, "", mark) for part in parts]
+                if whole is None or whole.reason is not None:
+                    return items
+                return [whole._replace(hold=True, parts=tuple(items))]
+        finding = self._settle(name, description, mark)._replace(row=row)
         return [finding._replace(hold=True)] if bold and mark is Mark.NONE and not finding.reason else [finding]
-
-    @staticmethod
-    def _may_be_one(text: str, parts: list[str]) -> bool:
-        """Whether the line is cut into so few parts that the next one should tell; not where a label came off."""
-        return text.startswith(parts[0]) and is_row_like(text, parts)
 
     def _read_pair(self, body: str, mark: Mark) -> Finding | None:
         """A line of pretty-printed JSON whose brackets were lost, or of YAML."""
@@ -291,8 +269,7 @@ class LineReader:
         at = _first_of_run(text)
         if at > 0:
             head, rest = text[:at].strip(), text[at:]
-            before = self._read_marked(head)
-            return before + self.end_row() + self._read_marked(rest)
+            return self._read_marked(head) + self._read_marked(rest)
         first = text.lstrip("(['\"…. ").partition(" ")[0].strip("!,.:;?()[]").casefold()
         if first not in SUSPECTS and text.count(" ") < 4 and text[0] not in ".…(":
             return []
@@ -318,14 +295,15 @@ class LineReader:
                     return name + (match["more"] or ""), strip_emphasis(tail)
         return split_description(strip_emphasis(body), habit=self._habits.describes)
 
-    def _settle(self, name: str, description: str, mark: Mark, *, literal: bool = False) -> Finding:
-        """The last look at one candidate: prose, emptiness, length."""
+    def _settle(self, name: str, description: str, mark: Mark, *, literal: bool = False, noted: bool = True) -> Finding:
+        """The last look at one candidate: prose, emptiness, length. `noted`: later lines are judged by it."""
         text = name if literal else trim(strip_emphasis(name))
         if not literal and not _has_word(text):
             return Finding(name, reason=Reason.EMPTY, mark=mark)
         words = text.count(" ") + 1
         prose = not description and mark is not Mark.ROW and self._is_prose(name, words, mark)
-        self._habits.note(mark, words, described=bool(description))
+        if noted:
+            self._habits.note(mark, words, described=bool(description))
         if prose:
             return Finding(name, reason=Reason.PROSE, mark=mark)
         if len(text) > self._max_item_chars:
@@ -341,13 +319,6 @@ class LineReader:
         if not is_prose(text):
             return False
         return not habits.holds_sentences if mark is Mark.NONE else habits.holds_names
-
-
-def _is_unmarked_item(line: str) -> bool:
-    """Whether a line has the form of a list's line without a mark: no heading, table, label, remark."""
-    if not line or line[0] in _FORMS or line[-1] in _ENDS or ": " in line or strip_bullet(line)[1]:
-        return False
-    return not line[0].isdigit() and classify(strip_emphasis(line)) is None
 
 
 def _first_of_run(text: str) -> int:

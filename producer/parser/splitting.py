@@ -21,9 +21,11 @@ _STRONG_COMMAS = re.compile(r"[;；、،，]")
 _CONJUNCTION = re.compile(r"(?:and|or|&|und|et|y|e)\s+|.*\s(?:and|or|&)\s")
 _LAST_CONJUNCTION = re.compile(r"(?:and|or|&)\s+")
 _PROSE_WORDS = re.compile(r"\b(?:is|are|was|were|has|have|offers?|includes?|including|such as)\b")
+_ENDS = ".!?…:"
 _MAX_SEPARATORS = 6
 _MAX_PART_WORDS = 5
 _MAX_PART_CHARS = 60
+_FEWEST_PARTS = 3
 _SURE_PARTS = 4
 _MANY_PARTS = 6
 
@@ -106,7 +108,7 @@ def split_several(text: str, *, marked: bool, alone: bool) -> list[str]:
     qualifiers; three or four with an "and" ("Crosby, Stills, Nash & Young") are a name.
     """
     parts, strong = _parts(text)
-    if len(parts) < 3 or (not strong and (marked or not alone) and len(parts) < _SURE_PARTS):
+    if len(parts) < _FEWEST_PARTS or (not strong and (marked or not alone) and len(parts) < _SURE_PARTS):
         return [text]
     if not _are_short(parts):
         return [text]
@@ -121,15 +123,15 @@ def split_several(text: str, *, marked: bool, alone: bool) -> list[str]:
     return parts
 
 
-def is_row_like(text: str, parts: Sequence[str]) -> bool:
-    """Whether a line has as many parts between commas as the one above it, both too few to be surely items in a row.
+def has_three_parts(text: str) -> bool:
+    """Whether a line has three short parts between commas: items in a row, or "Springfield, Illinois, USA".
 
-    "Springfield, Illinois, USA" above "Dover, Delaware, USA": each line is one item.
+    Labels, remarks and numbers have other parts.
     """
-    if not 3 <= len(parts) < _SURE_PARTS or _PROSE_WORDS.search(text):
+    if text.count(",") < _FEWEST_PARTS - 1 or ": " in text or text[0].isdigit() or text[-1] in _ENDS:
         return False
-    others, strong = _parts(text)
-    return not strong and len(others) == len(parts) and _are_short(others)
+    parts, strong = _parts(text)
+    return len(parts) == _FEWEST_PARTS and not strong and _are_short(parts) and not _PROSE_WORDS.search(text)
 
 
 def _are_short(parts: Sequence[str]) -> bool:

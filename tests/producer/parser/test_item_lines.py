@@ -182,6 +182,12 @@ def test_a_first_line_of_three_parts_is_told_by_the_next(text: str, expected: li
         assert [item.text for item in brought] == expected
 
 
+def test_a_first_line_of_three_parts_that_is_too_long_for_one_item_is_cut() -> None:
+    """The bound on an item's length holds for it too: its parts are kept rather than nothing."""
+    found = parse("Springfield, Illinois, USA\nDover, Delaware, USA", max_item_chars=20)
+    assert [item.text for item in found.items] == ["Springfield", "Illinois", "USA", "Dover, Delaware, USA"]
+
+
 def test_a_first_line_of_three_parts_comes_before_what_follows() -> None:
     """A thought, or markup, that comes behind the line is told behind its items."""
     parser = ItemParser()
