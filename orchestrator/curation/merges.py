@@ -116,13 +116,13 @@ def _pairs(
 ) -> Iterator[tuple[int, int, Method, float]]:
     by_words: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
     by_letters: dict[str, list[int]] = defaultdict(list)
-    by_letter: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
+    by_beginning: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
     for index, trait in enumerate(traits):
         by_words[trait.marks, trait.form].append(index)
         by_letters[trait.compact].append(index)
         if _MIN_FORM_CHARS <= len(trait.form) <= MAX_FORM_CHARS:
             # The words that differ begin alike (see `_agree`), the others are the same: so do the forms, sorted words.
-            by_letter[trait.marks, trait.form[0]].append(index)
+            by_beginning[trait.marks, trait.form[0]].append(index)
     # With the first of each group only: a group of n has n - 1 suggestions, not n².
     for group in by_words.values():
         for other in group[1:]:
@@ -130,7 +130,7 @@ def _pairs(
     for group in by_letters.values():
         for other in group[1:]:
             yield group[0], other, "spacing", 100.0
-    for group in by_letter.values():
+    for group in by_beginning.values():
         yield from _alike_spellings(group, traits, min_score)
     if embedder is not None and items:
         yield from _alike_meanings(items, traits, min_score, embedder)

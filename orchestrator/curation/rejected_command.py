@@ -80,9 +80,7 @@ class _List:
         self._judgements.vouch()
         files = RealFileSystem()
         write_valid(self._folder, self._judgements, files)
-        merged = MergedItems(self._database)
-        if len(merged):
-            merged.write_list(self._folder, files)
+        MergedItems(self._database).write_list(self._folder, files)
         write_manifest(self._folder, self._database, totals_of(self._database, self._judgements.totals()), files)
 
     def _found(self, texts: Sequence[str]) -> list[int]:

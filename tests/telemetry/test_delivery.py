@@ -13,6 +13,7 @@ from telemetry import delivery
 from telemetry.delivery import KeepingExporter, Trouble
 from telemetry.sdk import Telemetry
 from tester.collector import Collector
+from tester.collector.intake import Fault
 
 WAIT_S = 20.0
 PLENTY = 1000
@@ -52,7 +53,7 @@ def _names(exporter: Scripted) -> list[str]:
 @pytest.mark.parametrize("raising", [False, True])
 def test_what_could_not_be_delivered_comes_with_the_next_export(raising: bool) -> None:
     """An outage, told of once, loses no span; each is delivered once."""
-    exporter, told = Scripted(), []
+    exporter, told = Scripted(), list[Trouble]()
     keeping = KeepingExporter(exporter, PLENTY, told.append)
     exporter.raising = raising
     keeping.export(_spans("before"))
@@ -179,7 +180,7 @@ def test_a_trouble_says_what_is_lost_and_what_to_do(trouble: Trouble, words: str
 def test_what_is_refused_for_good_is_not_kept(answer: str, waiting: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong key does not fill the memory with spans that nobody will take."""
     monkeypatch.setattr(delivery, "refusal", lambda: answer)
-    exporter, told = Scripted(), []
+    exporter, told = Scripted(), list[Trouble]()
     exporter.down = True
     keeping = KeepingExporter(exporter, PLENTY, told.append)
     keeping.export(_spans("refused"))
@@ -188,10 +189,10 @@ def test_what_is_refused_for_good_is_not_kept(answer: str, waiting: int, monkeyp
 
 
 @pytest.mark.parametrize("fault", ["error", "hang", "refuse"])
-def test_a_collector_that_comes_back_gets_what_waited(fault: str) -> None:
+def test_a_collector_that_comes_back_gets_what_waited(fault: Fault) -> None:
     """With the SDK's own exporter: spans that ended while the collector failed arrive when it takes them again."""
     told = threading.Event()
-    with Collector(fault=fault) as failing:  # type: ignore[arg-type]
+    with Collector(fault=fault) as failing:
         endpoint = failing.endpoint
         setup = TelemetrySetup(
             protocol="http/protobuf",
